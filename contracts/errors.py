@@ -1,0 +1,167 @@
+"""One tree of errors; the `type` is the word that clients match on.
+
+    CroniumError
+    ├── RequestRefused            the request cannot be run as it is
+    │   ├── CeilingExceeded       asks for more than the operator allows
+    │   └── SecretUnavailable     a named secret does not exist on the worker
+    ├── EngineError               the place where scripts run has a problem
+    │   ├── EngineUnavailable     the Docker daemon does not answer
+    │   ├── EngineNotHardened     a limit is not enforced on this host
+    │   ├── EgressUnavailable     the filtered network cannot be made
+    │   ├── ImageMissing          the image is not there and may not be pulled
+    │   ├── ImagePullFailed       the registry said no
+    │   ├── ImagePullTimeout      the registry did not finish in time
+    │   └── SandboxFailed         the engine could not make or start the sandbox
+    ├── HostLost                  the worker that ran the script never came back
+    ├── StaleAttempt              another worker has taken this run over
+    ├── WorkerDraining            the worker is going down and hands its runs over
+    └── LogStorageFull            no room for log lines on this host
+
+`ScriptError` names what a script did; it is data in a result, never an exception.
+"""
+
+from enum import StrEnum
+from typing import ClassVar
+
+from contracts.base import WireModel
+from contracts.limits import MAX_ERROR_MESSAGE_CHARS
+
+
+class ScriptError(StrEnum):
+    """Why a script that was started did not succeed."""
+
+    EXIT_CODE = "ScriptFailed"
+    SIGNAL = "ScriptKilled"
+    OUT_OF_MEMORY = "OutOfMemory"
+    PROCESS_LIMIT = "ProcessLimit"
+    TMP_FULL = "TmpFull"
+    TIMEOUT = "ScriptTimeout"
+    CANCELLED = "Cancelled"
+    INTERPRETER_MISSING = "InterpreterMissing"
+    ENVIRONMENT_REFUSED = "EnvironmentRefused"
+
+
+class ErrorInfo(WireModel):
+    """An error as users and clients see it."""
+
+    type: str
+    """A class name of the tree above or a `ScriptError` value."""
+    message: str
+    """What happened, in one or two sentences without secrets."""
+    hint: str = ""
+    """What to do about it; empty when there is nothing to do."""
+    retryable: bool = False
+    """Whether the same request may succeed when it is tried again unchanged."""
+
+
+class CroniumError(Exception):
+    """Root of all errors of the executor."""
+
+    retryable: ClassVar[bool] = False
+    hint: ClassVar[str] = ""
+
+    def __init__(self, message: str = "", *, hint: str = "") -> None:
+        text = message or (self.__doc__ or type(self).__name__).splitlines()[0]
+        super().__init__(text[:MAX_ERROR_MESSAGE_CHARS])
+        self.user_hint = hint or self.hint
+
+    @property
+    def type(self) -> str:
+        """The word that clients match on: the class name."""
+        return self.__class__.__name__
+
+    @property
+    def info(self) -> ErrorInfo:
+        """This error as data for a result."""
+        return ErrorInfo(
+            type=self.type,
+            message=str(self),
+            hint=self.user_hint,
+            retryable=self.retryable,
+        )
+
+
+class RequestRefused(CroniumError):
+    """The request cannot be run as it is."""
+
+
+class CeilingExceeded(RequestRefused):
+    """The request asks for more than the operator allows."""
+
+    hint = "Lower the value in the event, or ask the operator to raise the ceiling."
+
+
+class SecretUnavailable(RequestRefused):
+    """A secret named in the request does not exist on the worker."""
+
+    hint = "Create the secret where the worker looks for it, or correct its name."
+
+
+class EngineError(CroniumError):
+    """The place where scripts run has a problem."""
+
+    retryable = True
+
+
+class EngineUnavailable(EngineError):
+    """The Docker daemon does not answer."""
+
+    hint = "Start Docker (`systemctl start docker`) and run `cronium doctor`."
+
+
+class EngineNotHardened(EngineError):
+    """A limit is not enforced on this host, so nothing is run on it."""
+
+    hint = "Run `cronium doctor` on the host: it names the limit that failed."
+
+
+class EgressUnavailable(EngineError):
+    """The network with blocked metadata addresses cannot be made on this host."""
+
+    hint = "Run the worker as root with iptables, or use `network: none`."
+
+
+class ImageMissing(EngineError):
+    """The image is not on this host and may not be pulled."""
+
+    retryable = False
+    hint = "Build or load the image, or correct its name. `make images` builds ours."
+
+
+class ImagePullFailed(EngineError):
+    """The registry did not give the image."""
+
+    hint = "Check the image name, the registry's address and the worker's login."
+
+
+class ImagePullTimeout(EngineError):
+    """The registry did not give the image in time."""
+
+    hint = "Pull the image by hand once, or raise CRONIUM_DOCKER_PULL_TIMEOUT."
+
+
+class SandboxFailed(EngineError):
+    """The engine could not make or start the sandbox."""
+
+
+class HostLost(CroniumError):
+    """The worker that ran the script never came back."""
+
+    hint = "Start the worker again with the same state directory, then run the event."
+
+
+class StaleAttempt(CroniumError):
+    """Another worker has taken this run over."""
+
+
+class WorkerDraining(CroniumError):
+    """The worker is going down and hands its runs over."""
+
+    retryable = True
+
+
+class LogStorageFull(CroniumError):
+    """There is no room for log lines on this host."""
+
+    retryable = True
+    hint = "Free disk space in the worker's state directory."

@@ -1,0 +1,56 @@
+"""Every number a request is checked against, in one place.
+
+Operators may lower the ceilings (see `worker.settings`); they cannot raise them above
+what is written here, because these follow from limits of Temporal, Linux or the log
+way. Sizes are bytes unless the name says otherwise, times are seconds.
+"""
+
+KIB = 1024
+MIB = 1024 * KIB
+
+# Temporal refuses a payload above 2 MiB; the rest is left for its own envelope.
+MAX_REQUEST_BYTES = 1920 * KIB
+MAX_SCRIPT_BYTES = 1 * MIB
+MAX_INPUT_BYTES = 512 * KIB
+
+MAX_ENV_ENTRIES = 10_000
+# Linux refuses one argument or environment string above 128 KiB (MAX_ARG_STRLEN) and
+# all of them together above a quarter of the 8 MiB stack; half of that is ours.
+MAX_ENV_VALUE_BYTES = 127 * KIB
+MAX_ENV_TOTAL_BYTES = 1 * MIB
+
+MAX_ID_LENGTH = 100
+MAX_NAME_LENGTH = 100
+MAX_TAGS = 20
+MAX_TAG_LENGTH = 50
+MAX_IMAGE_LENGTH = 255
+
+DEFAULT_TIMEOUT_SECONDS = 300.0
+MAX_TIMEOUT_SECONDS = 86_400.0
+DEFAULT_GRACE_SECONDS = 5.0
+MAX_GRACE_SECONDS = 60.0
+MAX_RETRIES = 10
+
+DEFAULT_MEMORY_MB = 512
+MIN_MEMORY_MB = 16
+MAX_MEMORY_MB = 65_536
+DEFAULT_CPUS = 0.5
+MIN_CPUS = 0.05
+MAX_CPUS = 64.0
+DEFAULT_PIDS = 100
+MIN_PIDS = 8
+MAX_PIDS = 4_096
+DEFAULT_TMP_MB = 64
+MIN_TMP_MB = 1
+MAX_TMP_MB = 16_384
+
+# One log line, before it is cut in pieces (design: at most 64 KiB).
+MAX_LINE_BYTES = 64 * KIB
+DEFAULT_LOG_CAP_BYTES = 16 * MIB
+
+# What a result and a heartbeat may carry of the log: Temporal keeps both in memory.
+MAX_TAIL_LINES = 20
+MAX_TAIL_BYTES = 2 * KIB
+MAX_LAST_LINES_BYTES = 4 * KIB
+
+MAX_ERROR_MESSAGE_CHARS = 1_000

@@ -1,0 +1,71 @@
+"""Names that more than one process must agree on: queues, ids, labels, attributes."""
+
+import hashlib
+import re
+
+TASK_QUEUE = "cronium"
+EVENT_WORKFLOW = "EventWorkflow"
+
+PAYLOAD_ERROR_TYPE = "PayloadValidationError"
+"""Failure type of a request that does not fit the contract (given by the SDK)."""
+
+LOCAL_TARGET = "local"
+"""Name of the one target of an event that runs in a container."""
+
+RUN_DIRECTORY = "/run/cronium"
+"""Where a sandbox sees its script, input and event. Read-only."""
+
+RUNNER_IMAGE = "cronium/runner:latest"
+SANDBOX_UID = 1000
+
+# Search attributes: on SQL visibility a namespace has room for 10 keywords and 3 of
+# each other type, so few are used. They are never encrypted: no secret may enter.
+ATTRIBUTE_EVENT = "CroniumEventId"
+ATTRIBUTE_USER = "CroniumUserId"
+ATTRIBUTE_TRIGGER = "CroniumTrigger"
+ATTRIBUTE_STATUS = "CroniumStatus"
+ATTRIBUTE_HOST = "CroniumHost"
+ATTRIBUTE_TAGS = "CroniumTags"
+ATTRIBUTE_EXIT_CODE = "CroniumExitCode"
+
+LABEL_PREFIX = "io.cronium."
+LABEL_INSTANCE = LABEL_PREFIX + "instance"
+LABEL_RUN_KEY = LABEL_PREFIX + "run-key"
+LABEL_EXECUTION = LABEL_PREFIX + "execution"
+LABEL_EVENT = LABEL_PREFIX + "event"
+LABEL_TARGET = LABEL_PREFIX + "target"
+LABEL_TRY = LABEL_PREFIX + "try"
+LABEL_HOST = LABEL_PREFIX + "host"
+LABEL_ROLE = LABEL_PREFIX + "role"
+LABEL_DEADLINE = LABEL_PREFIX + "deadline"
+
+_ID = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+ID_PATTERN = f"^{_ID}$"
+ENV_NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
+SECRET_NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_.-]*$"
+RESERVED_ENV_PREFIX = "CRONIUM_"
+
+
+def host_queue(host_id: str) -> str:
+    """Return the task queue that only the worker of one host polls."""
+    return f"cronium-host-{host_id}"
+
+
+def workflow_id(event_id: str, execution_id: str) -> str:
+    """Return the workflow id of one execution: the same request gives the same id."""
+    return f"event:{event_id}:{execution_id}"
+
+
+def execution_of(workflow: str) -> str | None:
+    """Return the execution id inside a workflow id, or None for foreign workflows."""
+    match = re.fullmatch(rf"event:{_ID}:({_ID})", workflow)
+    return match.group(1) if match else None
+
+
+def run_key(workflow: str, run_id: str, target: str, attempt: int) -> str:
+    """Return the name of one try on one target: 32 hex digits, stable over restarts.
+
+    A workflow that is reset has a new run id and so gets a new sandbox.
+    """
+    words = "\0".join((workflow, run_id, target, str(attempt)))
+    return hashlib.sha256(words.encode()).hexdigest()[:32]

@@ -1,0 +1,97 @@
+"""What an execution gives back: statuses, durations, counts, per-target rows."""
+
+from enum import StrEnum
+from typing import Any
+
+from pydantic import Field
+
+from contracts.base import WireModel
+from contracts.errors import ErrorInfo
+
+EXIT_TIMEOUT = -1
+EXIT_CANCELLED = -2
+EXIT_PARTIAL_BASE = 100
+"""A fan-out with n failed servers exits with 100 + n."""
+
+
+class Status(StrEnum):
+    """Where an execution, a target or a graph node stands."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    SUCCESS = "SUCCESS"
+    FAILURE = "FAILURE"
+    TIMEOUT = "TIMEOUT"
+    CANCELLED = "CANCELLED"
+    PARTIAL = "PARTIAL"
+    LOST = "LOST"
+    SKIPPED = "SKIPPED"
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing more will happen."""
+        return self not in (Status.PENDING, Status.RUNNING)
+
+
+class PhaseDurations(WireModel):
+    """How long each phase took, in whole milliseconds."""
+
+    setup_ms: int = 0
+    """From the worker's pick-up to the script's start: image, directory, sandbox."""
+    execution_ms: int = 0
+    """The script itself; the only phase the user's timeout covers."""
+    cleanup_ms: int = 0
+    """Draining the log and removing the sandbox."""
+    total_ms: int = 0
+
+
+class LogCounts(WireModel):
+    """How much a script wrote, so that a reader can prove that it has all."""
+
+    lines: int = 0
+    """Lines the script wrote to stdout and stderr, dropped ones included."""
+    bytes: int = 0
+    dropped_lines: int = 0
+    """Lines left out because the run's log cap was reached."""
+    dropped_bytes: int = 0
+    stored: int = 0
+    """Entries sent to the gateway: kept lines, the executor's notices, drop marks."""
+    last_lines: list[str] = []
+    """The last lines, redacted; at most 20 lines and 4 KiB."""
+
+
+class TargetResult(WireModel):
+    """What happened on one target."""
+
+    target: str
+    status: Status
+    exit_code: int | None = None
+    durations: PhaseDurations = PhaseDurations()
+    """Of the last try; `total_ms` covers all tries and the waits between them."""
+    output: Any = None
+    condition: bool | None = None
+    error: ErrorInfo | None = None
+    logs: LogCounts = LogCounts()
+    """Over all tries."""
+    attempts: int = Field(0, ge=0)
+    """Times the script was started or was about to be."""
+    host: str | None = None
+    """Id of the worker host that ran the last try."""
+
+
+class ExecutionResult(WireModel):
+    """The typed result of one execution: what `EventWorkflow` returns."""
+
+    execution_id: str
+    event_id: str
+    event_name: str
+    status: Status
+    exit_code: int | None = None
+    """The script's own code; −1 timed out, −2 cancelled, 100 + n partial."""
+    durations: PhaseDurations = PhaseDurations()
+    output: Any = None
+    condition: bool | None = None
+    error: ErrorInfo | None = None
+    logs: LogCounts = LogCounts()
+    attempts: int = 0
+    targets: list[TargetResult] = []

@@ -1,0 +1,89 @@
+"""What workflow and activities say to each other about one try on one target."""
+
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pydantic import Field
+
+from contracts.base import TolerantModel, WireModel
+from contracts.errors import ErrorInfo
+from contracts.events import EventRequest
+from contracts.logs import ExecutionRecord
+from contracts.results import LogCounts, PhaseDurations, Status
+
+
+Argument = TypeVar("Argument")
+Result = TypeVar("Result")
+
+
+class Admission(TolerantModel):
+    """What the workflow must know of the operator's settings, fixed at the start."""
+
+    search_attributes: bool = False
+    """Whether the namespace knows ours; writing unknown ones would stall the run."""
+    logs_url: str = ""
+    """Where a person can read the log; "" when there is no gateway."""
+    schedule_to_start_seconds: float = 3600.0
+    """How long a try may wait for a free slot."""
+    setup_seconds: float = 600.0
+    """How long image pull and sandbox creation may take."""
+    heartbeat_timeout_seconds: float = 15.0
+    """After this long without a sign of life a worker counts as dead."""
+
+
+class RunRequest(WireModel):
+    """One try of one event on one target: argument of `run_container`."""
+
+    request: EventRequest
+    target: str
+    attempt: int = Field(ge=1)
+    """The user-visible try, from 1."""
+    max_attempts: int = Field(ge=1)
+    run_key: str
+
+
+class RunProgress(TolerantModel):
+    """Heartbeat details: where a run is, so that another worker can go on with it."""
+
+    host: str
+    """Id of the host; its stable queue is `names.host_queue(host)`."""
+    sandbox: str
+    """Name of the container."""
+    phase: str
+    """`setup`, `running`, `stopping` or `cleanup`."""
+    event: str = ""
+    attempt: int = 1
+    started_at: float | None = None
+    """Start of the script: seconds since 1970."""
+    lines: int = 0
+    bytes: int = 0
+    dropped_lines: int = 0
+    tail: list[str] = []
+    """The newest lines, redacted: at most 20 lines and 2 KiB."""
+
+
+class RunOutcome(WireModel):
+    """How one try ended, whatever the exit code: result of `run_container`."""
+
+    status: Status
+    exit_code: int | None = None
+    durations: PhaseDurations = PhaseDurations()
+    output: Any = None
+    condition: bool | None = None
+    error: ErrorInfo | None = None
+    logs: LogCounts = LogCounts()
+    host: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityStub(Generic[Argument, Result]):
+    """Name and types of an activity, for workflows that must not import its code."""
+
+    name: str
+    argument: type[Argument]
+    result: type[Result]
+
+
+RUN_CONTAINER = ActivityStub("run_container", RunRequest, RunOutcome)
+ADMIT_EXECUTION = ActivityStub("admit_execution", EventRequest, Admission)
+RECORD_EXECUTION = ActivityStub("record_execution", ExecutionRecord, bool)
