@@ -11,7 +11,6 @@ from contracts.events import EventRequest
 from contracts.logs import ExecutionRecord
 from contracts.results import LogCounts, PhaseDurations, Status
 
-
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 
