@@ -1,1 +1,1 @@
-"""Placeholder docstring."""
+"""Drivers of the places where scripts run. They know nothing of Temporal."""

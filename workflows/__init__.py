@@ -1,1 +1,5 @@
-"""Placeholder docstring."""
+"""Durable logic: deterministic code that imports the contracts alone."""
+
+from workflows.event import EventWorkflow
+
+__all__ = ["EventWorkflow"]

@@ -1,0 +1,181 @@
+"""The Docker Engine as a maker of sandboxes."""
+
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from contracts import names
+from contracts.errors import CeilingExceeded, ImageMissing, SandboxFailed
+from contracts.events import EventSpec, Network, Resources
+from engines.docker.calls import Calls
+from engines.docker.images import Images, PullPolicy
+from engines.docker.network import EgressNetwork, EgressPolicy
+from engines.docker.profile import container_config
+from engines.docker.rundir import RunDirectories
+from engines.docker.sandbox import COMMAND, Sandbox, SandboxSpec
+
+logger = logging.getLogger(__name__)
+
+NAME_CONFLICT = "is already in use by container"
+# Besides one waiting call per sandbox: creates, starts, stops and inspections.
+SPARE_THREADS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class DockerConfig:
+    """The operator's choices for one Docker host. Sizes in MB, times in seconds."""
+
+    run_directory: Path
+    socket: str = "/var/run/docker.sock"
+    image: str = names.RUNNER_IMAGE
+    pull_policy: PullPolicy = "missing"
+    pull_timeout: float = 300.0
+    runtime: str | None = None
+    slots: int = 10
+    max_memory_mb: int = 2048
+    max_cpus: float = 2.0
+    max_pids: int = 1000
+    max_tmp_mb: int = 512
+    max_timeout: float = 86_400.0
+    egress: EgressPolicy = "filtered"
+    blocked_networks: list[str] = field(default_factory=lambda: ["169.254.0.0/16"])
+    tmp_exec: bool = False
+    api_timeout: float = 60.0
+    instance: str = "default"
+    host_id: str = "local"
+
+
+class DockerEngine:
+    """Makes hardened sandboxes on one Docker host."""
+
+    def __init__(self, config: DockerConfig) -> None:
+        self.config = config
+        self.calls = Calls(
+            config.socket, config.slots + SPARE_THREADS, config.api_timeout
+        )
+        self.images = Images(self.calls, config.pull_policy, config.pull_timeout)
+        self.network = EgressNetwork(
+            self.calls, config.instance, config.egress, config.blocked_networks
+        )
+        self.directories = RunDirectories(config.run_directory)
+
+    def check_ceilings(self, event: EventSpec) -> None:
+        """Refuse an event that asks for more than the operator allows.
+
+        Raises:
+            CeilingExceeded: The message has the field and both numbers.
+        """
+        config, wanted = self.config, event.resources
+        for path, asked, ceiling in (
+            ("event.resources.memoryMb", wanted.memory_mb, config.max_memory_mb),
+            ("event.resources.cpus", wanted.cpus, config.max_cpus),
+            ("event.resources.pids", wanted.pids, config.max_pids),
+            ("event.resources.tmpMb", wanted.tmp_mb, config.max_tmp_mb),
+            ("event.timeoutSeconds", event.timeout_seconds, config.max_timeout),
+        ):
+            if asked > ceiling:
+                raise CeilingExceeded(
+                    f"{path}: {asked:g} asked, at most {ceiling:g} allowed"
+                )
+
+    async def create(self, spec: SandboxSpec) -> Sandbox:
+        """Make a sandbox that is ready to be attached and started.
+
+        The name is the run's own, so a container of that name is what an earlier
+        life of this very try left behind; it never started, and is replaced.
+
+        Raises:
+            EngineError: What could not be had, by kind.
+        """
+        if spec.network is Network.EGRESS:
+            await self.network.ensure()
+        directory = self.directories.create(
+            spec.run_key,
+            event_type=spec.event_type,
+            script=spec.script,
+            env=spec.env,
+            documents=spec.documents,
+        )
+        config = self.container_config(
+            image=spec.image,
+            command=COMMAND,
+            resources=spec.resources,
+            network=spec.network,
+            run_directory=str(directory),
+            labels=self.labels(spec.labels),
+        )
+        sandbox = Sandbox(self.calls, spec.name, spec.run_key, directory)
+        try:
+            await self._create(spec.name, spec.image, config)
+        except BaseException:
+            self.directories.remove(spec.run_key)
+            raise
+        return sandbox
+
+    def container_config(
+        self,
+        *,
+        image: str,
+        command: list[str],
+        resources: Resources,
+        network: Network,
+        run_directory: str | None,
+        labels: dict[str, str],
+    ) -> dict[str, Any]:
+        """Return the create body; the one place every container of ours comes from."""
+        return container_config(
+            image=image,
+            command=command,
+            resources=resources,
+            network=network,
+            egress_network=self.network.name,
+            run_directory=run_directory,
+            labels=labels,
+            runtime=self.config.runtime,
+            tmp_exec=self.config.tmp_exec,
+        )
+
+    def labels(self, more: dict[str, str]) -> dict[str, str]:
+        """Return the labels that make a container ours, and those given."""
+        return {
+            names.LABEL_INSTANCE: self.config.instance,
+            names.LABEL_HOST: self.config.host_id,
+            **more,
+        }
+
+    async def remove(self, sandbox: Sandbox) -> None:
+        """Remove a sandbox and its directory."""
+        try:
+            await sandbox.remove()
+        finally:
+            self.directories.remove(sandbox.run_key)
+
+    async def version(self) -> dict[str, Any]:
+        """Return the daemon's version record."""
+        return await self.calls.run(lambda client: client.version())
+
+    def close(self) -> None:
+        """Let go of the daemon; sandboxes stay as they are."""
+        self.calls.close()
+
+    async def _create(self, name: str, image: str, config: dict[str, Any]) -> None:
+        if self.config.pull_policy == "always":
+            await self.images.ensure(image)
+        try:
+            await self._create_call(name, config)
+        except ImageMissing:
+            # Asking first would cost every run a call; the daemon tells us anyway.
+            await self.images.ensure(image)
+            await self._create_call(name, config)
+        except SandboxFailed as error:
+            if NAME_CONFLICT not in str(error):
+                raise
+            logger.warning("replacing the container %s of an earlier life", name)
+            await Sandbox(self.calls, name, name, None).remove()
+            await self._create_call(name, config)
+
+    async def _create_call(self, name: str, config: dict[str, Any]) -> None:
+        await self.calls.run(
+            lambda client: client.create_container_from_config(config, name)
+        )

@@ -1,0 +1,182 @@
+"""Proof that this host enforces the profile: tried for real in throw-away containers.
+
+A daemon may accept a limit and not enforce it (a kernel without the controller, a
+runtime that ignores a field). Each row is an attempt to break one rule from inside; the
+worker takes no run when one succeeds.
+"""
+
+import asyncio
+import secrets
+from dataclasses import dataclass
+
+from contracts import names
+from contracts.errors import CroniumError, EngineNotHardened
+from contracts.events import Network, Resources
+from contracts.logs import Stream
+from engines.docker.engine import DockerEngine
+from engines.docker.sandbox import DRAIN_SECONDS, Sandbox
+
+PROBE_SECONDS = 30.0
+PROBE = Resources(memory_mb=32, cpus=1.0, pids=24, tmp_mb=8)
+
+# Prints one `name=value` line per rule, from inside the sandbox.
+RULES_SCRIPT = r"""
+echo "uid=$(id -u)"
+echo "groups=$(id -G)"
+while read -r key value; do case "$key" in
+  Cap*|NoNewPrivs:|Seccomp:) echo "$key$value" | tr ':' '=' ;;
+esac; done < /proc/self/status
+if (: > /cronium-probe) 2>/dev/null; then echo rootfs=writable; else echo rootfs=ro; fi
+if unshare -Ur true 2>/dev/null; then echo userns=allowed; else echo userns=refused; fi
+echo "nofile=$(ulimit -n)"
+echo "core=$(ulimit -c)"
+cpu=$(cat /sys/fs/cgroup/cpu.max 2>/dev/null || cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us)
+echo "cpu=$cpu"
+head -c 16777216 /dev/zero > /tmp/fill 2>/dev/null
+echo "tmp=$(wc -c < /tmp/fill)"; rm -f /tmp/fill
+echo "interfaces=$(ls /sys/class/net | tr '\n' ' ')"
+echo done=yes
+"""
+# tail keeps all it reads without a newline in memory: twice the limit.
+MEMORY_SCRIPT = "head -c 67108864 /dev/zero | tail > /dev/null; echo survived"
+PIDS_SCRIPT = "i=0; while [ $i -lt 60 ]; do sleep 5 & i=$((i+1)); done; echo started=$i"
+
+
+@dataclass(frozen=True, slots=True)
+class ProofRow:
+    """One rule, whether it held, and what was seen."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+async def prove(engine: DockerEngine) -> list[ProofRow]:
+    """Try every rule on this host.
+
+    Raises:
+        EngineError: The daemon or the image is missing, so nothing could be tried.
+    """
+    rules, memory, pids = await asyncio.gather(
+        _probe(engine, RULES_SCRIPT),
+        _probe(engine, MEMORY_SCRIPT),
+        _probe(engine, PIDS_SCRIPT),
+    )
+    return [*_judge_rules(rules.output), _judge_memory(memory), _judge_pids(pids)]
+
+
+def require(rows: list[ProofRow]) -> None:
+    """Refuse the host when a rule did not hold.
+
+    Raises:
+        EngineNotHardened: The message names the rules and what was seen.
+    """
+    failed = [row for row in rows if not row.ok]
+    if failed:
+        seen = "; ".join(f"{row.name}: {row.detail}" for row in failed)
+        raise EngineNotHardened(f"this host does not enforce the profile: {seen}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Probed:
+    output: str
+    code: int
+    oom_killed: bool
+
+
+async def _probe(engine: DockerEngine, script: str) -> _Probed:
+    key = "probe" + secrets.token_hex(8)
+    config = engine.container_config(
+        image=engine.config.image,
+        command=["/bin/sh", "-c", script],
+        resources=PROBE,
+        network=Network.NONE,
+        run_directory=None,
+        labels=engine.labels({names.LABEL_ROLE: "probe", names.LABEL_RUN_KEY: key}),
+    )
+    await engine.images.ensure(engine.config.image)
+    sandbox = Sandbox(engine.calls, f"cronium-{key}", key, None)
+    await engine.calls.run(
+        lambda client: client.create_container_from_config(config, sandbox.name)
+    )
+    output: dict[Stream, list[bytes]] = {Stream.STDOUT: [], Stream.STDERR: []}
+    try:
+        await sandbox.attach(lambda stream, data: output[stream].append(data))
+        await sandbox.start()
+        end = await asyncio.wait_for(asyncio.shield(sandbox.exited), PROBE_SECONDS)
+        await asyncio.wait_for(sandbox.drain(), DRAIN_SECONDS + 1)
+    finally:
+        await sandbox.remove()
+    text = b"".join(output[Stream.STDOUT] + output[Stream.STDERR])
+    return _Probed(text.decode(errors="replace"), end.code, end.oom_killed)
+
+
+def _judge_rules(output: str) -> list[ProofRow]:
+    seen: dict[str, str] = {}
+    for line in output.splitlines():
+        name, equals, value = line.partition("=")
+        if equals:
+            seen[name] = value.strip()
+    capabilities = {
+        seen.get(name, "?") for name in ("CapInh", "CapPrm", "CapEff", "CapBnd")
+    }
+    limit = PROBE.tmp_mb << 20
+    tmp = seen.get("tmp", "?")
+
+    def row(name: str, ok: bool, detail: str) -> ProofRow:
+        return ProofRow(name, ok, detail if seen.get("done") else "the probe broke off")
+
+    return [
+        row("user", seen.get("uid") == str(names.SANDBOX_UID), f"{seen.get('uid')}"),
+        row(
+            "groups",
+            "0" not in seen.get("groups", "0").split(),
+            f"{seen.get('groups')}",
+        ),
+        row(
+            "capabilities", capabilities == {"0" * 16}, ", ".join(sorted(capabilities))
+        ),
+        row(
+            "no-new-privileges",
+            seen.get("NoNewPrivs") == "1",
+            f"{seen.get('NoNewPrivs')}",
+        ),
+        row("seccomp", seen.get("Seccomp") == "2", f"mode {seen.get('Seccomp')}"),
+        row("read-only root", seen.get("rootfs") == "ro", f"{seen.get('rootfs')}"),
+        row(
+            "user namespaces", seen.get("userns") == "refused", f"{seen.get('userns')}"
+        ),
+        row("open files", seen.get("nofile") == "1024", f"{seen.get('nofile')}"),
+        row("core dumps", seen.get("core") == "0", f"{seen.get('core')}"),
+        row("cpu quota", _limited(seen.get("cpu", "")), f"{seen.get('cpu')}"),
+        row("/tmp size", tmp.isdigit() and 0 < int(tmp) <= limit, f"{tmp} bytes"),
+        row(
+            "network none", seen.get("interfaces") == "lo", f"{seen.get('interfaces')}"
+        ),
+    ]
+
+
+def _limited(cpu: str) -> bool:
+    quota = cpu.split(" ")[0]
+    return quota.isdigit() and int(quota) > 0
+
+
+def _judge_memory(probed: _Probed) -> ProofRow:
+    held = probed.oom_killed or "survived" not in probed.output
+    detail = "killed at the limit" if held else f"64 MB used of {PROBE.memory_mb} MB"
+    return ProofRow("memory", held, detail)
+
+
+def _judge_pids(probed: _Probed) -> ProofRow:
+    held = "started=60" not in probed.output
+    detail = "fork refused at the limit" if held else f"60 processes of {PROBE.pids}"
+    return ProofRow("processes", held, detail)
+
+
+async def prove_or_explain(engine: DockerEngine) -> str | None:
+    """Return None when this host may take runs, else the reason why it may not."""
+    try:
+        require(await prove(engine))
+    except CroniumError as error:
+        return f"{error} {error.user_hint}".strip()
+    return None

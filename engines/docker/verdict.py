@@ -1,0 +1,116 @@
+"""From exit code, flags and last words to a typed error that a person understands."""
+
+import signal
+
+from contracts.errors import ErrorInfo, ScriptError
+from contracts.events import EventSpec
+from engines.docker.rundir import MISSING_CODE, MISSING_MARK
+from engines.docker.sandbox import SandboxExit
+
+SIGNAL_BASE = 128
+# What the three runtimes print when the kernel answers EAGAIN to fork or clone.
+PROCESS_LIMIT_WORDS = (
+    "fork: retry",
+    "fork: Resource temporarily unavailable",
+    "can't start new thread",
+    "BlockingIOError: [Errno 11]",
+    "Cannot fork",
+    "EAGAIN",
+)
+TMP_FULL_WORDS = ("No space left on device", "ENOSPC")
+
+
+def judge(event: EventSpec, end: SandboxExit, last_lines: list[str]) -> ErrorInfo:
+    """Say why a script that exited with a code other than 0 did not succeed.
+
+    The kernel's flag decides for memory. Process and disk limits leave no flag behind
+    when the container is gone, so the script's own last lines decide; they are right
+    only as far as the script printed them, which is why they never overrule the flag.
+    """
+    words = "\n".join(last_lines)
+    if end.oom_killed:
+        return _memory(event, end.code)
+    if end.code == MISSING_CODE and MISSING_MARK in words:
+        return _interpreter(event, words)
+    if any(word in words for word in PROCESS_LIMIT_WORDS):
+        return ErrorInfo(
+            type=ScriptError.PROCESS_LIMIT,
+            message=f"The script exited {end.code} after it hit the limit of "
+            f"{event.resources.pids} processes and threads.",
+            hint="Start fewer at once, or raise resources.pids.",
+        )
+    if any(word in words for word in TMP_FULL_WORDS):
+        return ErrorInfo(
+            type=ScriptError.TMP_FULL,
+            message=f"The script exited {end.code} after it found /tmp "
+            f"({event.resources.tmp_mb} MB) full.",
+            hint="Write less, or raise resources.tmpMb (and memoryMb: /tmp is memory).",
+        )
+    if end.code > SIGNAL_BASE:
+        return _signal(end.code)
+    return ErrorInfo(
+        type=ScriptError.EXIT_CODE,
+        message=f"The script exited with code {end.code}.",
+        hint="Its last lines say why; exit 0 means success.",
+        retryable=True,
+    )
+
+
+def timed_out(event: EventSpec) -> ErrorInfo:
+    """Return the error of a script that ran longer than it may."""
+    return ErrorInfo(
+        type=ScriptError.TIMEOUT,
+        message=f"The script was stopped after {event.timeout_seconds:g} s.",
+        hint="Make it faster, or raise timeoutSeconds.",
+        retryable=True,
+    )
+
+
+def cancelled() -> ErrorInfo:
+    """Return the error of a run that somebody cancelled."""
+    return ErrorInfo(
+        type=ScriptError.CANCELLED, message="The run was cancelled on request."
+    )
+
+
+def launcher_missing(event: EventSpec, image: str) -> ErrorInfo:
+    """Return the error of an image without /bin/sh."""
+    return ErrorInfo(
+        type=ScriptError.INTERPRETER_MISSING,
+        message=f"The image {image} has no /bin/sh, so no {event.type} script can "
+        "be started in it.",
+        hint="Use an image with a shell and the interpreter.",
+    )
+
+
+def _memory(event: EventSpec, code: int) -> ErrorInfo:
+    return ErrorInfo(
+        type=ScriptError.OUT_OF_MEMORY,
+        message=f"The kernel killed a process of the script (exit code {code}): the "
+        f"limit of {event.resources.memory_mb} MB, /tmp included, was reached.",
+        hint="Use less memory, or raise resources.memoryMb.",
+        retryable=True,
+    )
+
+
+def _interpreter(event: EventSpec, words: str) -> ErrorInfo:
+    name = words.split(MISSING_MARK, 1)[1].split("\n", 1)[0].strip()
+    return ErrorInfo(
+        type=ScriptError.INTERPRETER_MISSING,
+        message=f"{name} is not in the image {event.image or 'of this worker'}.",
+        hint=f"Use an image with {name}, or leave `image` out to use the default.",
+    )
+
+
+def _signal(code: int) -> ErrorInfo:
+    number = code - SIGNAL_BASE
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        name = f"signal {number}"
+    return ErrorInfo(
+        type=ScriptError.SIGNAL,
+        message=f"The script was killed by {name} (exit code {code}).",
+        hint="It crashed or killed itself; its last lines may say why.",
+        retryable=True,
+    )

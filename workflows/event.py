@@ -1,0 +1,130 @@
+"""`EventWorkflow`: one execution of one event, from admission to the typed result."""
+
+import asyncio
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, is_cancelled_exception
+
+with workflow.unsafe.imports_passed_through():
+    from contracts import names
+    from contracts.events import EventRequest
+    from contracts.logs import ExecutionRecord
+    from contracts.results import ExecutionResult, Status, TargetResult
+    from contracts.runs import ADMIT_EXECUTION, RECORD_EXECUTION, Admission
+    from workflows import attributes, details
+    from workflows.target import TargetRun
+
+# Local activities answer in milliseconds; this only bounds a broken disk.
+LOCAL_ACTIVITY_TIMEOUT = timedelta(seconds=30)
+
+
+@workflow.defn(name=names.EVENT_WORKFLOW)
+class EventWorkflow:
+    """Runs an event on its targets until it succeeds or its tries are used up.
+
+    Whatever the script does is a result. The workflow fails only when the request
+    cannot be run as it is: `PayloadValidationError` when it does not fit the contract,
+    `CeilingExceeded` and the like when the operator does not allow it.
+    """
+
+    @workflow.init
+    def __init__(self, request: EventRequest) -> None:
+        self._request = request
+        self._admission = Admission()
+        self._started = workflow.now()
+        self._runs: list[TargetRun] = []
+
+    @workflow.run
+    async def run(self, request: EventRequest) -> ExecutionResult:
+        """Run the event.
+
+        Args:
+            request: The whole order; checked against contract and ceilings.
+
+        Returns:
+            The result with one row per target.
+        """
+        try:
+            self._admission = await workflow.execute_local_activity(
+                ADMIT_EXECUTION.name,
+                request,
+                result_type=ADMIT_EXECUTION.result,
+                start_to_close_timeout=LOCAL_ACTIVITY_TIMEOUT,
+            )
+        except (ActivityError, asyncio.CancelledError) as error:
+            if not is_cancelled_exception(error):
+                raise error.cause or error from None
+        attributes.at_start(request, self._admission)
+        # One target until servers come: a container on any host with a free slot.
+        self._runs = [
+            TargetRun(request, names.LOCAL_TARGET, self._admission, self._show)
+        ]
+        self._show()
+        rows = await asyncio.gather(*(target.run() for target in self._runs))
+        result = self._result(list(rows))
+        attributes.at_end(result, self._admission)
+        self._show()
+        await self._record(result)
+        return result
+
+    @workflow.query
+    def progress(self) -> list[TargetResult]:
+        """Return where each target stands."""
+        return [target.row for target in self._runs]
+
+    def _show(self) -> None:
+        text = details.markdown(
+            self._request, [target.row for target in self._runs], self._admission
+        )
+        workflow.set_current_details(text)
+
+    def _result(self, rows: list[TargetResult]) -> ExecutionResult:
+        row = rows[0]
+        elapsed = workflow.now() - self._started
+        return ExecutionResult(
+            execution_id=self._request.execution_id,
+            event_id=self._request.event.id,
+            event_name=self._request.event.name,
+            status=row.status,
+            exit_code=row.exit_code,
+            durations=row.durations.model_copy(
+                update={"total_ms": int(elapsed.total_seconds() * 1000)}
+            ),
+            output=row.output,
+            condition=row.condition,
+            error=row.error,
+            logs=row.logs,
+            attempts=row.attempts,
+            targets=rows,
+        )
+
+    async def _record(self, result: ExecutionResult) -> None:
+        event, info = self._request.event, workflow.info()
+        record = ExecutionRecord(
+            execution_id=result.execution_id,
+            event_id=event.id,
+            event_name=event.name,
+            event_type=event.type,
+            user=self._request.user,
+            trigger=self._request.trigger,
+            status=Status(result.status),
+            timestamp=workflow.now().timestamp(),
+            workflow_id=info.workflow_id,
+            run_id=info.run_id,
+            result=result,
+        )
+        # Shielded: a cancel that comes now must not leave the gateway without an end.
+        writing = asyncio.ensure_future(self._write(record))
+        try:
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            await writing
+
+    async def _write(self, record: ExecutionRecord) -> None:
+        await workflow.execute_local_activity(
+            RECORD_EXECUTION.name,
+            record,
+            result_type=RECORD_EXECUTION.result,
+            start_to_close_timeout=LOCAL_ACTIVITY_TIMEOUT,
+        )
