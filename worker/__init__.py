@@ -1,1 +1,1 @@
-"""Placeholder docstring."""
+"""The composition root: settings, client, roles, health, metrics and signals."""

@@ -45,24 +45,19 @@ class EventWorkflow:
         Returns:
             The result with one row per target.
         """
-        try:
-            self._admission = await workflow.execute_local_activity(
-                ADMIT_EXECUTION.name,
-                request,
-                result_type=ADMIT_EXECUTION.result,
-                start_to_close_timeout=LOCAL_ACTIVITY_TIMEOUT,
-            )
-        except (ActivityError, asyncio.CancelledError) as error:
-            if not is_cancelled_exception(error):
-                raise error.cause or error from None
+        admitted = await self._admit()
         attributes.at_start(request, self._admission)
         # One target until servers come: a container on any host with a free slot.
         self._runs = [
             TargetRun(request, names.LOCAL_TARGET, self._admission, self._show)
         ]
         self._show()
-        rows = await asyncio.gather(*(target.run() for target in self._runs))
-        result = self._result(list(rows))
+        if admitted:
+            await self._run_all()
+        else:
+            for target in self._runs:
+                target.cancel("cancelled before it began")
+        result = self._result([target.row for target in self._runs])
         attributes.at_end(result, self._admission)
         self._show()
         await self._record(result)
@@ -72,6 +67,34 @@ class EventWorkflow:
     def progress(self) -> list[TargetResult]:
         """Return where each target stands."""
         return [target.row for target in self._runs]
+
+    async def _admit(self) -> bool:
+        """Ask the operator's settings; False when the run is cancelled already."""
+        try:
+            self._admission = await workflow.execute_local_activity(
+                ADMIT_EXECUTION.name,
+                self._request,
+                result_type=ADMIT_EXECUTION.result,
+                start_to_close_timeout=LOCAL_ACTIVITY_TIMEOUT,
+            )
+        except asyncio.CancelledError:
+            return False
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                return False
+            # The cause is the refusal itself: its type and path reach the client.
+            raise (error.cause or error) from None
+        return True
+
+    async def _run_all(self) -> None:
+        tasks = [asyncio.ensure_future(target.run()) for target in self._runs]
+        try:
+            await asyncio.gather(*tasks)
+        except asyncio.CancelledError:
+            # gather passes the cancel on and then raises whatever its children made of
+            # it; they end as results, once their sandboxes are gone.
+            for task in tasks:
+                await task
 
     def _show(self) -> None:
         text = details.markdown(

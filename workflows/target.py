@@ -33,17 +33,13 @@ with workflow.unsafe.imports_passed_through():
         RunRequest,
     )
 
-# Trouble of the engine before the script began: tried again on any host, this long
-# apart at most.
-ENGINE_RETRY = RetryPolicy(
-    initial_interval=timedelta(seconds=1),
-    backoff_coefficient=2.0,
-    maximum_interval=timedelta(seconds=30),
-)
 # A try that has claimed its host must never be started by a retry of Temporal's: the
 # workflow decides, with the last heartbeat in its hands.
 ONE_ATTEMPT = RetryPolicy(maximum_attempts=1)
-ENGINE_TRIES = 5
+# Trouble of the engine before the script began is tried again on any host: after 1, 2,
+# 4, 8 … s, at most 30 s apart, so for about four minutes in all.
+ENGINE_TRIES = 11
+MAX_ENGINE_WAIT = 30.0
 
 
 class TargetRun:
@@ -86,6 +82,10 @@ class TargetRun:
                 break
         return self.row
 
+    def cancel(self, why: str) -> None:
+        """End without having begun."""
+        self._settle(_cancelled(why))
+
     async def _wait(self, attempt: int, tries: int) -> None:
         delay = self._request.event.backoff.delay(attempt)
         if delay > 0:
@@ -111,7 +111,7 @@ class TargetRun:
                 return RunOutcome(status=_status_of(verdict), error=verdict)
             try:
                 await workflow.sleep(
-                    min(30.0, 2.0 ** (engine_failures - 1)),
+                    min(MAX_ENGINE_WAIT, 2.0 ** (engine_failures - 1)),
                     summary=f"engine trouble: {verdict.type if verdict else 'worker'}",
                 )
             except asyncio.CancelledError:
@@ -120,7 +120,7 @@ class TargetRun:
     async def _run_container(self, attempt: int, tries: int) -> RunOutcome:
         event, admission, info = self._request.event, self._admission, workflow.info()
         longest = event.timeout_seconds + event.grace_seconds + admission.setup_seconds
-        return await workflow.execute_activity(
+        outcome: RunOutcome = await workflow.execute_activity(
             RUN_CONTAINER.name,
             RunRequest(
                 request=self._request,
@@ -145,6 +145,7 @@ class TargetRun:
             summary=f"{event.type} {event.name} → {self.row.target} "
             f"(try {attempt}/{tries})"[:200],
         )
+        return outcome
 
     def _explain(self, error: ActivityError) -> ErrorInfo | None:
         """Say what became of a try without outcome; None means: safe to try again."""

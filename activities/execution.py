@@ -1,0 +1,61 @@
+"""Local activities around an execution: admission at its start, record at its end."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from temporalio import activity
+
+from activities.failures import application_error
+from contracts.errors import CroniumError
+from contracts.events import EventRequest
+from contracts.logs import ExecutionRecord
+from contracts.results import Status
+from contracts.runs import ADMIT_EXECUTION, RECORD_EXECUTION, Admission
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionActivities:
+    """What a workflow worker answers from its own settings.
+
+    Args:
+        admission: The operator's settings; `logs_url` may hold `{execution}`.
+        check: Raises when the event asks for more than the operator allows.
+        record: Hands a record to the log way, durably.
+        clock: Seconds since 1970.
+    """
+
+    admission: Admission
+    check: Callable[[EventRequest], None]
+    record: Callable[[ExecutionRecord], None]
+    clock: Callable[[], float]
+
+    @activity.defn(name=ADMIT_EXECUTION.name)
+    async def admit_execution(self, request: EventRequest) -> Admission:
+        """Check a request against the ceilings and tell the workflow the settings."""
+        try:
+            self.check(request)
+        except CroniumError as error:
+            raise application_error(error) from error
+        info = activity.info()
+        self.record(
+            ExecutionRecord(
+                execution_id=request.execution_id,
+                event_id=request.event.id,
+                event_name=request.event.name,
+                event_type=request.event.type,
+                user=request.user,
+                trigger=request.trigger,
+                status=Status.RUNNING,
+                timestamp=self.clock(),
+                workflow_id=info.workflow_id or "",
+                run_id=info.workflow_run_id or "",
+            )
+        )
+        url = self.admission.logs_url.replace("{execution}", request.execution_id)
+        return self.admission.model_copy(update={"logs_url": url})
+
+    @activity.defn(name=RECORD_EXECUTION.name)
+    async def record_execution(self, record: ExecutionRecord) -> bool:
+        """Hand the final state to the gateway's way; True when it is durable."""
+        self.record(record)
+        return True

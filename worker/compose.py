@@ -1,0 +1,75 @@
+"""From settings to the arguments of the parts."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from contracts.limits import MIB
+from engines.docker import DockerConfig
+from gateway import tokens
+from worker.settings import Settings
+
+TOKEN_SECONDS = 3600.0
+
+
+def docker_config(settings: Settings, host: str) -> DockerConfig:
+    """Return the Docker engine's configuration."""
+    docker = settings.docker
+    return DockerConfig(
+        run_directory=docker.run_dir,
+        socket=docker.socket,
+        image=docker.image,
+        pull_policy=docker.pull_policy,
+        pull_timeout=docker.pull_timeout,
+        runtime=docker.runtime,
+        slots=docker.slots,
+        max_memory_mb=docker.max_memory // MIB,
+        max_cpus=docker.max_cpus,
+        max_pids=docker.max_pids,
+        max_tmp_mb=docker.max_tmp // MIB,
+        max_timeout=docker.max_timeout,
+        egress=docker.egress,
+        blocked_networks=docker.blocked_networks,
+        tmp_exec=docker.tmp_exec,
+        api_timeout=docker.api_timeout,
+        instance=settings.instance,
+        host_id=host,
+    )
+
+
+def gateway_links(settings: Settings) -> tuple[str, str]:
+    """Return the ingest URL and the pattern of the links that people follow."""
+    url = settings.gateway.url.rstrip("/")
+    public = (settings.gateway.public_url or url).rstrip("/")
+    return "ws" + url.removeprefix("http") + "/ingest", public + "/logs/{execution}"
+
+
+def gateway_secret(settings: Settings) -> str:
+    """Return the secret that signs the gateway's tokens."""
+    path = settings.gateway.secret_file or settings.state_dir / "gateway.secret"
+    return tokens.load_or_create_secret(path)
+
+
+def ingest_token(settings: Settings, host: str) -> Callable[[], str]:
+    """Return a maker of fresh tokens for the relay."""
+    secret = gateway_secret(settings)
+
+    def mint() -> str:
+        return tokens.mint(
+            secret,
+            tokens.Scope.INGEST,
+            subject=host,
+            lifetime_seconds=TOKEN_SECONDS,
+        )
+
+    return mint
+
+
+def secret_sources(
+    settings: Settings,
+) -> tuple[Mapping[str, str], list[str], Path | None]:
+    """Return environment, allowed names and directory of the secrets."""
+    return (
+        settings.environment(),
+        settings.secrets.env_allow,
+        settings.secrets.directory,
+    )

@@ -1,0 +1,56 @@
+"""`/live`, `/ready`, `/health` and `/metrics` of a worker."""
+
+from collections.abc import Callable
+
+import uvicorn
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from worker.metrics import WorkerMetrics
+
+Problems = Callable[[], dict[str, str]]
+
+
+def health_app(problems: Problems, metrics: WorkerMetrics) -> FastAPI:
+    """Return the app.
+
+    Args:
+        problems: Returns what keeps the worker from taking runs: part → reason.
+        metrics: What `/metrics` shows.
+    """
+    app = FastAPI(title="Cronium worker", docs_url=None, redoc_url=None)
+
+    @app.get("/live")
+    async def live() -> dict[str, str]:
+        return {"status": "ok"}
+
+    async def ready() -> JSONResponse:
+        found = problems()
+        status = "ok" if not found else "not ready"
+        return JSONResponse(
+            {"status": status, "problems": found}, 200 if not found else 503
+        )
+
+    app.get("/ready")(ready)
+    app.get("/health")(ready)
+
+    @app.get("/metrics")
+    async def scrape() -> Response:
+        return Response(
+            generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST
+        )
+
+    return app
+
+
+class HealthServer(uvicorn.Server):
+    """A uvicorn server that leaves the signals to the worker."""
+
+    def __init__(self, app: FastAPI, host: str, port: int) -> None:
+        super().__init__(
+            uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False)
+        )
+
+    def install_signal_handlers(self) -> None:
+        """Do nothing: the worker drains on SIGTERM."""
