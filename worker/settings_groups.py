@@ -1,0 +1,169 @@
+"""The groups of settings: one class per mapping of the file, with meaning and default.
+
+Each default is what a single machine with the whole executor on it needs.
+"""
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from contracts import names
+from worker.units import Duration, Size
+
+Port = Annotated[int, Field(ge=0, le=65_535)]
+
+
+def _networks(values: list[str]) -> list[str]:
+    for value in values:
+        try:
+            ipaddress.ip_network(value)
+        except ValueError:
+            raise ValueError("expected address ranges such as 169.254.0.0/16") from None
+    return values
+
+
+def derived(text: str) -> dict[str, Any]:
+    """Return what the reference says of a default that follows from other keys."""
+    return {"default": text}
+
+
+class Group(BaseModel):
+    """A group of settings: one mapping of the file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class TemporalSettings(Group):
+    """Which Temporal service; all else is read by `temporalio.envconfig`."""
+
+    address: str | None = Field(
+        None, description="Temporal's `host:port`; unset: TEMPORAL_ADDRESS or profile"
+    )
+    namespace: str | None = Field(None, description="Temporal namespace")
+    task_queue: str = Field(
+        names.TASK_QUEUE, description="Queue that executions are started on"
+    )
+
+
+class DockerSettings(Group):
+    """The Docker host and what a sandbox may ask of it."""
+
+    socket: str = Field(
+        "/var/run/docker.sock", description="Unix socket of the Docker Engine"
+    )
+    image: str = Field(names.RUNNER_IMAGE, description="Image of events without one")
+    pull_policy: Literal["missing", "always", "never"] = Field(
+        "missing", description="When images are pulled"
+    )
+    pull_timeout: Duration = Field(300.0, gt=0, description="Limit of one image pull")
+    runtime: str | None = Field(
+        None, description="OCI runtime, such as `runsc`; unset: the daemon's default"
+    )
+    slots: int = Field(10, ge=1, le=1000, description="Sandboxes at the same time")
+    max_memory: Size = Field(2 << 30, description="Ceiling of `resources.memoryMb`")
+    max_cpus: float = Field(2.0, gt=0, description="Ceiling of `resources.cpus`")
+    max_pids: int = Field(1000, ge=1, description="Ceiling of `resources.pids`")
+    max_tmp: Size = Field(512 << 20, description="Ceiling of `resources.tmpMb`")
+    max_timeout: Duration = Field(
+        86_400.0, gt=0, description="Ceiling of `timeoutSeconds`"
+    )
+    run_dir: Path = Field(
+        Path(),
+        description="Directory of the runs' files; best on a tmpfs",
+        json_schema_extra=derived(
+            "`/run/cronium` for root, else `$XDG_RUNTIME_DIR/cronium`"
+        ),
+    )
+    egress: Literal["filtered", "unfiltered", "off"] = Field(
+        "filtered",
+        description="Network of scripts: `filtered` blocks metadata addresses and "
+        "the host, `unfiltered` leaves that to your firewall, `off` allows none",
+    )
+    blocked_networks: Annotated[list[str], AfterValidator(_networks)] = Field(
+        ["169.254.0.0/16", "100.100.100.200/32", "192.0.0.192/32"],
+        description="Address ranges that scripts may not reach",
+    )
+    tmp_exec: bool = Field(False, description="Whether files in /tmp may be executed")
+    api_timeout: Duration = Field(
+        60.0, gt=0, description="Limit of one call to the Docker Engine"
+    )
+    janitor_interval: Duration = Field(
+        60.0, gt=0, description="Time between searches for left-over sandboxes"
+    )
+
+
+class LogSettings(Group):
+    """How much of a log is kept, and where it waits for the gateway."""
+
+    cap: Size = Field(
+        16 << 20, description="Log kept per execution: head and tail, middle dropped"
+    )
+    spool_max: Size = Field(
+        2 << 30, description="Disk space for lines the gateway has not yet stored"
+    )
+
+
+class GatewaySettings(Group):
+    """The gateway: where it listens, what it stores, how others reach it."""
+
+    url: str = Field(
+        "http://127.0.0.1:8780", description="Where workers and the command reach it"
+    )
+    public_url: str | None = Field(
+        None, description="Where people's browsers reach it; unset: `gateway.url`"
+    )
+    host: str = Field("127.0.0.1", description="Address the gateway listens on")
+    port: Port = Field(8780, description="Port the gateway listens on; 0 is any free")
+    database_url: str = Field(
+        "",
+        description="SQLAlchemy URL of its database",
+        json_schema_extra=derived("`sqlite+aiosqlite:///<state_dir>/gateway.db`"),
+    )
+    secret_file: Path = Field(
+        Path(),
+        description="File with the key that signs tokens; made when missing",
+        json_schema_extra=derived("`<state_dir>/gateway.secret`"),
+    )
+    cors_origins: list[str] = Field(
+        [], description="Origins of web pages that may call the gateway"
+    )
+    retention_days: int = Field(
+        30, ge=0, description="Days that logs and records are kept; 0 keeps them"
+    )
+
+
+class WorkerSettings(Group):
+    """The worker's health endpoints and its times."""
+
+    health_host: str = Field(
+        "127.0.0.1", description="Address of /health, /ready and /metrics"
+    )
+    health_port: Port = Field(9464, description="Port of these; 0 is any free port")
+    heartbeat_interval: Duration = Field(
+        1.0, gt=0, description="Time between signs of life of a run"
+    )
+    heartbeat_timeout: Duration = Field(
+        15.0, gt=0, description="After this long without one a worker counts as dead"
+    )
+    drain_timeout: Duration = Field(
+        10.0, description="Time to hand runs over after SIGTERM"
+    )
+    schedule_to_start: Duration = Field(
+        3600.0, gt=0, description="How long a run may wait for a free slot"
+    )
+    setup_timeout: Duration = Field(
+        600.0, gt=0, description="How long image pull and sandbox creation may take"
+    )
+
+
+class SecretSettings(Group):
+    """Where the worker finds the values of named secrets."""
+
+    env_allow: list[str] = Field(
+        [], description="Variables (names or globs) that may be given out as secrets"
+    )
+    directory: Path | None = Field(
+        None, description="Directory with one file per secret"
+    )
