@@ -1,0 +1,77 @@
+"""Who may do what: finds the token of a request and compares it with what is asked.
+
+What a caller may not see does not exist for that caller: the answer for another user's
+execution is the answer for an unknown one.
+"""
+
+from starlette.requests import HTTPConnection
+
+from gateway.errors import ExecutionNotFound, TokenRefused
+from gateway.tokens import Claims, Scope, verify
+
+BEARER_SUBPROTOCOL = "bearer."
+READERS = frozenset({Scope.SERVICE, Scope.USER, Scope.EXECUTION})
+WRITERS = frozenset({Scope.SERVICE, Scope.INGEST})
+
+
+def claims_of(
+    connection: HTTPConnection,
+    secret: str,
+    scopes: frozenset[Scope],
+    *,
+    browser: bool = False,
+) -> Claims:
+    """Return the verified claims of a request; raises TokenRefused.
+
+    `browser` also allows the places that a page can fill when it opens a WebSocket.
+    """
+    token = _header_token(connection) or (_browser_token(connection) if browser else "")
+    if not token:
+        raise TokenRefused("The request has no token.")
+    claims = verify(secret, token)
+    if claims.scope not in scopes:
+        allowed = " or ".join(sorted(scopes))
+        raise TokenRefused(
+            f"A token of scope {claims.scope} is not good for this; {allowed} is."
+        )
+    return claims
+
+
+def may_see(claims: Claims, execution_id: str, user: str) -> bool:
+    """Return whether the caller may see an execution of `user`."""
+    match claims.scope:
+        case Scope.SERVICE:
+            return True
+        case Scope.USER:
+            # No record has come yet while the user is "": nobody's, so far.
+            return bool(user) and claims.subject == user
+        case Scope.EXECUTION:
+            return claims.subject == execution_id
+        case Scope.INGEST:
+            return False
+
+
+def check_may_see(claims: Claims, execution_id: str, user: str) -> None:
+    """Raise ExecutionNotFound unless the caller may see the execution."""
+    if not may_see(claims, execution_id, user):
+        raise ExecutionNotFound
+
+
+def chosen_subprotocol(offered: list[str]) -> str | None:
+    """Return the subprotocol to answer with: browsers insist on one of theirs."""
+    return next(
+        (name for name in offered if not name.startswith(BEARER_SUBPROTOCOL)),
+        offered[0] if offered else None,
+    )
+
+
+def _header_token(connection: HTTPConnection) -> str:
+    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def _browser_token(connection: HTTPConnection) -> str:
+    for name in connection.scope.get("subprotocols", ()):
+        if name.startswith(BEARER_SUBPROTOCOL):
+            return str(name.removeprefix(BEARER_SUBPROTOCOL))
+    return connection.query_params.get("token", "")

@@ -1,0 +1,56 @@
+"""Puts the gateway's routes and parts together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from gateway import api, failures, health, ingest, page, services, viewers
+from gateway.config import GatewayConfig
+from gateway.security import SecurityHeaders
+
+_DESCRIPTION = """Stores the log lines of executions and streams them live.
+
+Besides what is listed here there are two WebSockets: `/ingest`, which workers send
+lines to, and `/executions/{id}/logs?fromSeq=1`, which shows a log from any line on and
+then live. `/logs/{id}#token=…` is a page that does so in a browser.
+"""
+_TAGS = [
+    {"name": "executions", "description": "What ran, for whom, and how it ended."},
+    {"name": "logs", "description": "The lines that executions wrote."},
+    {"name": "operation", "description": "Health and metrics of the gateway."},
+]
+
+
+def create_app(config: GatewayConfig) -> FastAPI:
+    """Return the gateway as an ASGI app; its parts live from start-up to shutdown."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.services = await services.start(config)
+        try:
+            yield
+        finally:
+            await app.state.services.stop()
+
+    app = FastAPI(
+        title="Cronium gateway",
+        version="1",
+        description=_DESCRIPTION,
+        openapi_tags=_TAGS,
+        lifespan=lifespan,
+    )
+    failures.install(app)
+    for module in (api, health, ingest, page, viewers):
+        app.include_router(module.router)
+    if config.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(config.cors_origins),
+            allow_methods=["GET"],
+            allow_headers=["Authorization"],
+            expose_headers=["Content-Disposition"],
+        )
+    app.add_middleware(SecurityHeaders)
+    return app

@@ -1,0 +1,63 @@
+"""Turns every failure into the one shape of an error answer."""
+
+import logging
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from contracts.validation import path_of
+from gateway.errors import GatewayError
+from gateway.models import ErrorAnswer, ErrorBody
+
+
+def install(app: FastAPI) -> None:
+    """Answer failures of `app` with `ErrorAnswer`."""
+    app.add_exception_handler(GatewayError, _gateway_error)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _unforeseen)
+
+
+def _answer(
+    status: int, body: ErrorBody, headers: dict[str, str] | None = None
+) -> JSONResponse:
+    content: dict[str, Any] = ErrorAnswer(error=body).model_dump(mode="json")
+    return JSONResponse(content, status, headers)
+
+
+async def _gateway_error(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, GatewayError)
+    body = ErrorBody(type=error.type, message=str(error), hint=error.user_hint)
+    challenge = {"WWW-Authenticate": 'Bearer realm="cronium"'}
+    return _answer(
+        error.http_status, body, challenge if error.http_status == 401 else None
+    )
+
+
+async def _invalid(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    # Places and reasons only: what was sent is not sent back.
+    found = "; ".join(f"{path_of(e['loc'])}: {e['msg']}" for e in error.errors())
+    hint = "See /docs for the parameters and their limits."
+    return _answer(422, ErrorBody(type="RequestRefused", message=found, hint=hint))
+
+
+async def _http_error(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    hint = "See /docs for what there is." if error.status_code in (404, 405) else ""
+    body = ErrorBody(type="HttpError", message=str(error.detail), hint=hint)
+    return _answer(error.status_code, body, dict(error.headers or {}))
+
+
+async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
+    logging.getLogger(__name__).error(
+        "%s %s failed", request.method, request.url.path, exc_info=error
+    )
+    hint = "Try again; if it stays, look into the gateway's own log."
+    body = ErrorBody(
+        type="GatewayError", message="The gateway met an unforeseen error.", hint=hint
+    )
+    return _answer(500, body)

@@ -1,0 +1,81 @@
+"""The tables. Plain SQL types, so that SQLite and PostgreSQL hold the same schema.
+
+Lines name their execution and stream by number: the texts would be most of the bytes
+of a short line, and they would be in two indexes.
+"""
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+    }
+)
+
+# SQLite numbers rows by itself only when the key is exactly INTEGER.
+_Key = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+executions = sa.Table(
+    "executions",
+    metadata,
+    sa.Column("id", _Key, primary_key=True, autoincrement=True),
+    sa.Column("execution_id", sa.String(100), nullable=False, unique=True),
+    sa.Column("event_id", sa.String(200), nullable=False),
+    sa.Column("event_name", sa.Text, nullable=False),
+    sa.Column("event_type", sa.String(100), nullable=False),
+    sa.Column("user", sa.String(200), nullable=False),
+    sa.Column("trigger", sa.String(100), nullable=False),
+    sa.Column("status", sa.String(20), nullable=False),
+    # The worker's clock, for the order of statuses. 0: no record has come yet.
+    sa.Column("status_at", sa.Double, nullable=False),
+    sa.Column("workflow_id", sa.Text, nullable=False),
+    sa.Column("run_id", sa.Text, nullable=False),
+    sa.Column("result", sa.Text),
+    # `result.logs.stored`, so that no reader has to parse the result.
+    sa.Column("expected_lines", sa.BigInteger, nullable=False),
+    sa.Column("last_seq", sa.BigInteger, nullable=False),
+    # The gateway's clock.
+    sa.Column("created_at", sa.Double, nullable=False),
+    sa.Column("updated_at", sa.Double, nullable=False),
+    sa.Column("final_at", sa.Double),
+    sa.Column("started_at", sa.Double),
+    sa.Column("finished_at", sa.Double),
+    sa.Index(None, "user", "id"),
+    sa.Index(None, "status", "id"),
+    sa.Index(None, "updated_at"),
+    # Numbers are never used again: they are the cursor of the list.
+    sqlite_autoincrement=True,
+)
+
+streams = sa.Table(
+    "streams",
+    metadata,
+    sa.Column("id", _Key, primary_key=True, autoincrement=True),
+    sa.Column("execution", _Key, sa.ForeignKey("executions.id"), nullable=False),
+    sa.Column("target", sa.String(200), nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("stream", sa.String(20), nullable=False),
+    sa.Column("highest", sa.BigInteger, nullable=False),
+    sa.UniqueConstraint("execution", "target", "attempt", "stream"),
+    sqlite_autoincrement=True,
+)
+
+lines = sa.Table(
+    "lines",
+    metadata,
+    # No foreign keys here: they would cost a look-up per line.
+    sa.Column("execution", _Key, primary_key=True, autoincrement=False),
+    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("stream", _Key, nullable=False),
+    sa.Column("stream_seq", sa.BigInteger, nullable=False),
+    sa.Column("timestamp", sa.Double, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("raw", sa.Text),
+    sa.Column("dropped", sa.BigInteger, nullable=False),
+    sa.UniqueConstraint("stream", "stream_seq"),
+    # SQLite then keeps the lines of an execution side by side, without a third tree.
+    sqlite_with_rowid=False,
+)
