@@ -18,6 +18,7 @@ from contracts.errors import (
     CroniumError,
     EngineUnavailable,
     LogStorageFull,
+    StaleAttempt,
     WorkerDraining,
 )
 from contracts.runs import RUN_CONTAINER, RunOutcome, RunRequest

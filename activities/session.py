@@ -144,7 +144,7 @@ class Session:
             await sandbox.start()
         except SandboxFailed as error:
             if any(words in str(error).lower() for words in NO_LAUNCHER_WORDS):
-                info = verdict.launcher_missing(self._event, self._spec.image)
+                info = verdict.launcher_missing(self._event)
                 return await self._end(sandbox, None, info)
             raise
         self._script_started = time.time()

@@ -8,6 +8,8 @@ from engines.docker.rundir import MISSING_CODE, MISSING_MARK
 from engines.docker.sandbox import SandboxExit
 
 SIGNAL_BASE = 128
+# What the init process says when the image has no shell.
+NO_LAUNCHER_MARK = "exec /bin/sh failed"
 # What the three runtimes print when the kernel answers EAGAIN to fork or clone.
 PROCESS_LIMIT_WORDS = (
     "fork: retry",
@@ -32,6 +34,8 @@ def judge(event: EventSpec, end: SandboxExit, last_lines: list[str]) -> ErrorInf
         return _memory(event, end.code)
     if end.code == MISSING_CODE and MISSING_MARK in words:
         return _interpreter(event, words)
+    if end.code == MISSING_CODE and NO_LAUNCHER_MARK in words:
+        return launcher_missing(event)
     if any(word in words for word in PROCESS_LIMIT_WORDS):
         return ErrorInfo(
             type=ScriptError.PROCESS_LIMIT,
@@ -73,12 +77,12 @@ def cancelled() -> ErrorInfo:
     )
 
 
-def launcher_missing(event: EventSpec, image: str) -> ErrorInfo:
+def launcher_missing(event: EventSpec) -> ErrorInfo:
     """Return the error of an image without /bin/sh."""
     return ErrorInfo(
         type=ScriptError.INTERPRETER_MISSING,
-        message=f"The image {image} has no /bin/sh, so no {event.type} script can "
-        "be started in it.",
+        message=f"The image {event.image or 'of this worker'} has no /bin/sh, so no "
+        f"{event.type} script can be started in it.",
         hint="Use an image with a shell and the interpreter.",
     )
 

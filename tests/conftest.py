@@ -1,0 +1,52 @@
+"""What all tests share: real parts are started or the run fails and says why."""
+
+import gc
+import shutil
+import socket
+import sys
+import time
+from pathlib import Path
+
+import docker
+import pytest
+
+from contracts.names import RUNNER_IMAGE
+
+
+def pytest_sessionfinish() -> None:
+    """Give the Temporal core time to end, or the interpreter may abort at exit."""
+    gc.collect()
+    time.sleep(0.1)
+
+
+@pytest.fixture(scope="session")
+def docker_client() -> docker.APIClient:
+    """The daemon with the runner image; without them nothing can be shown."""
+    client = docker.APIClient(base_url="unix:///var/run/docker.sock", version="auto")
+    try:
+        client.inspect_image(RUNNER_IMAGE)
+    except docker.errors.ImageNotFound:
+        pytest.fail(f"{RUNNER_IMAGE} is missing: run `make setup`", pytrace=False)
+    return client
+
+
+@pytest.fixture(scope="session")
+def temporal_binary() -> str:
+    """Path of the Temporal CLI that the dev extra installs."""
+    beside = Path(sys.executable).parent / "temporal"
+    found = str(beside) if beside.exists() else shutil.which("temporal")
+    if found is None:
+        pytest.fail("the Temporal CLI is missing: run `make setup`", pytrace=False)
+    return found
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port that nothing listens on."""
+    return pick_port()
+
+
+def pick_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
