@@ -1,0 +1,149 @@
+"""Takes secret values out of text, in every form they usually leave a program in.
+
+Masked are the value itself, its base64 forms at all three alignments (standard and URL
+alphabet), its URL-escaped, JSON-escaped and hexadecimal forms, and each longer line of
+a value with several lines. What a script transforms in another way (reversed, say, or
+encrypted, or printed letter by letter) cannot be recognised.
+"""
+
+import base64
+import json
+import re
+from collections.abc import Iterable
+from urllib.parse import quote, quote_plus
+
+MASK = b"***"
+# Shorter values are in too many innocent words: masking them hides the log itself.
+MIN_SECRET_CHARS = 4
+# Lines of a key file are masked one by one; a lone brace of a JSON secret is not.
+MIN_LINE_CHARS = 8
+
+
+class Redactor:
+    """Knows the secrets of one run.
+
+    Args:
+        secrets: The values; those shorter than 4 characters are left alone.
+    """
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        values = {value for value in secrets if value}
+        long_enough = {v for v in values if len(v) >= MIN_SECRET_CHARS}
+        self.too_short = len(values) - len(long_enough)
+        forms = {form for value in long_enough for form in forms_of(value)}
+        # Longest first: of two that begin alike the longer one must win.
+        self._forms = sorted(forms, key=lambda form: (-len(form), form))
+        self._pattern = (
+            re.compile(b"|".join(re.escape(form) for form in self._forms))
+            if self._forms
+            else None
+        )
+        self._longest = max((len(form) for form in self._forms), default=0)
+        self._spans_lines = any(b"\n" in form for form in self._forms)
+        # To see in a moment whether the end of a chunk may begin a form.
+        self._first_bytes = frozenset(form[0] for form in self._forms)
+
+    def text(self, text: str) -> str:
+        """Return a finished text without the secrets."""
+        if self._pattern is None:
+            return text
+        data = text.encode("utf-8", "surrogatepass")
+        return self._pattern.sub(MASK, data).decode("utf-8", "surrogatepass")
+
+    def stream(self) -> "RedactingStream":
+        """Return a redactor for data that comes in pieces."""
+        return RedactingStream(self)
+
+    def mask(self, data: bytes) -> tuple[bytes, bytes]:
+        """Return what is certain, masked, and the tail that may begin a secret."""
+        if self._pattern is None:
+            return data, b""
+        cut = self._open_tail(data)
+        done, position = [], 0
+        for match in self._pattern.finditer(data):
+            # One that begins behind the cut may yet become a longer one.
+            if match.start() >= cut:
+                break
+            done += [data[position : match.start()], MASK]
+            position = match.end()
+            cut = max(cut, position)
+        done.append(data[position:cut])
+        return b"".join(done), data[cut:]
+
+    def close(self, data: bytes) -> bytes:
+        """Return the last data, masked as a whole."""
+        return self._pattern.sub(MASK, data) if self._pattern else data
+
+    def _open_tail(self, data: bytes) -> int:
+        start = max(0, len(data) - self._longest + 1)
+        if not self._spans_lines:
+            # No form goes past a newline, so only the unfinished line may grow.
+            start = max(start, data.rfind(b"\n") + 1)
+        for position in range(start, len(data)):
+            if data[position] in self._first_bytes and self._may_grow(data, position):
+                return position
+        return len(data)
+
+    def _may_grow(self, data: bytes, position: int) -> bool:
+        tail = data[position:]
+        return any(len(f) > len(tail) and f.startswith(tail) for f in self._forms)
+
+
+class RedactingStream:
+    """Redacts one stream; a secret that is cut by a chunk's end is still found."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._held = b""
+
+    def feed(self, data: bytes) -> bytes:
+        """Return what can be said for certain so far."""
+        ready, self._held = self._redactor.mask(self._held + data)
+        return ready
+
+    def flush(self) -> bytes:
+        """Return the rest, at the end of the stream."""
+        rest, self._held = self._held, b""
+        return self._redactor.close(rest)
+
+
+def forms_of(value: str) -> set[bytes]:
+    """Return every form of a value that is masked."""
+    forms = set(_encodings(value))
+    lines = [line.strip() for line in value.splitlines()]
+    if len(lines) > 1:
+        for line in lines:
+            if len(line) >= MIN_LINE_CHARS:
+                forms |= set(_encodings(line))
+    return {form for form in forms if len(form) >= MIN_SECRET_CHARS}
+
+
+def _encodings(value: str) -> Iterable[bytes]:
+    data = value.encode("utf-8", "surrogatepass")
+    yield data
+    # What a terminal makes of a value with several lines.
+    yield data.replace(b"\n", b"\r\n")
+    yield data.strip()
+    for escaped in (quote(data, safe=""), quote(data), quote_plus(data)):
+        yield escaped.encode()
+        yield re.sub("%[0-9A-F]{2}", lambda m: m[0].lower(), escaped).encode()
+    for ascii_only in (True, False):
+        inner = json.dumps(value, ensure_ascii=ascii_only)[1:-1]
+        yield inner.encode("utf-8", "surrogatepass")
+        yield inner.replace("/", "\\/").encode("utf-8", "surrogatepass")
+    yield data.hex().encode()
+    yield data.hex().upper().encode()
+    yield from _base64_forms(data)
+
+
+def _base64_forms(data: bytes) -> Iterable[bytes]:
+    for shift in range(3):
+        # Bytes before the value shift its letters; only those that depend on the value
+        # alone are the same whatever stands around it.
+        encoded = base64.b64encode(b"\0" * shift + data)
+        begin = (shift * 8 + 5) // 6
+        end = (shift + len(data)) * 8 // 6
+        core = encoded[begin:end]
+        if len(core) >= MIN_SECRET_CHARS:
+            yield core
+            yield core.translate(bytes.maketrans(b"+/", b"-_"))

@@ -1,0 +1,264 @@
+"""All lines of one try: redacted, split, numbered, capped and spooled."""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from contracts import limits
+from contracts.logs import Stream
+from contracts.results import LogCounts
+from logstream.flood import Dropped, Flood
+from logstream.lines import LINE_OVERHEAD_BYTES, Splitter, to_text
+from logstream.redact import Redactor
+from logstream.spool import Spool
+
+BATCH_LINES = 2000
+BATCH_BYTES = 64 * limits.KIB
+HEAD_SHARE = 0.75
+"""How much of the cap is for the beginning; the rest keeps the end."""
+TAIL_LINE_CHARS = 160
+SOURCES = (Stream.STDOUT, Stream.STDERR)
+
+
+class RunLog:
+    """Takes the output of one try and hands numbered records to a spool.
+
+    Args:
+        execution_id: Whose log it is.
+        target: Which target of the execution.
+        attempt: Which try, from 1.
+        spool: Where the records go.
+        redactor: Knows the run's secrets.
+        cap_bytes: How much is kept; about 16 bytes are added per line.
+        clock: Seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        *,
+        execution_id: str,
+        target: str,
+        attempt: int,
+        spool: Spool,
+        redactor: Redactor,
+        cap_bytes: int = limits.DEFAULT_LOG_CAP_BYTES,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._head = {
+            "kind": "lines",
+            "executionId": execution_id,
+            "target": target,
+            "attempt": attempt,
+        }
+        self._spool = spool
+        self._redactor = redactor
+        self._streams = {source: redactor.stream() for source in SOURCES}
+        self._splitters = {source: Splitter() for source in SOURCES}
+        self._next = dict.fromkeys(Stream, 1)
+        self._cap = cap_bytes
+        self._room = int(cap_bytes * HEAD_SHARE)
+        self._flood: Flood | None = None
+        self._gaps: dict[Stream, int] = {}
+        self._clock = clock
+        self._lines = 0
+        self._bytes = 0
+        self._lost = Dropped(0, 0)
+        self._stored = 0
+        self._recent: deque[str] = deque(maxlen=limits.MAX_TAIL_LINES)
+        self._final: LogCounts | None = None
+        if redactor.too_short:
+            self.notice(
+                f"{redactor.too_short} secret(s) shorter than 4 characters are not "
+                "masked in this log"
+            )
+
+    def feed(self, stream: Stream, data: bytes) -> None:
+        """Take a piece of output. Never raises, never blocks the script."""
+        if self._final is not None:
+            return
+        self._bytes += len(data)
+        ready = self._streams[stream].feed(data)
+        if ready:
+            self._take(stream, ready)
+
+    def notice(self, text: str) -> None:
+        """Write a line of the executor's own."""
+        if self._final is None:
+            for line in self._redactor.text(text).splitlines():
+                self._emit(Stream.SYSTEM, [line.encode("utf-8", "replace")])
+
+    @property
+    def counts(self) -> LogCounts:
+        """What was written so far."""
+        if self._final is not None:
+            return self._final
+        dropped = self._flood.dropped() if self._flood else Dropped(0, 0)
+        return LogCounts(
+            lines=self._lines,
+            bytes=self._bytes,
+            dropped_lines=dropped.lines + self._lost.lines,
+            dropped_bytes=dropped.bytes + self._lost.bytes,
+            stored=self._stored,
+            last_lines=_newest(self._recent, limits.MAX_LAST_LINES_BYTES),
+        )
+
+    @property
+    def tail(self) -> list[str]:
+        """The newest lines, short enough for a heartbeat."""
+        return _newest(
+            [line[:TAIL_LINE_CHARS] for line in self._recent], limits.MAX_TAIL_BYTES
+        )
+
+    def close(self) -> LogCounts:
+        """Write what is left, say what was dropped, and mark the spool complete."""
+        if self._final is not None:
+            return self._final
+        for source in SOURCES:
+            rest = self._streams[source].flush()
+            if rest:
+                self._take(source, rest)
+        if self._flood is not None:
+            self._settle_flood(self._flood)
+        for source in SOURCES:
+            self._write_lines(source, self._splitters[source].flush())
+        # From the numbers given, so that count and numbers can never disagree.
+        written = sum(self._next[source] - 1 for source in SOURCES)
+        final = self.counts.model_copy(update={"lines": written})
+        self._final = final
+        self._spool.complete()
+        return final
+
+    def _take(self, stream: Stream, data: bytes) -> None:
+        if self._flood is not None:
+            self._lines += self._flood.add(stream, data)
+            return
+        lines = self._splitters[stream].feed(data)
+        if not lines:
+            return
+        self._write_lines(stream, lines)
+        self._room -= sum(map(len, lines)) + LINE_OVERHEAD_BYTES * len(lines)
+        if self._room <= 0:
+            self._begin_flood()
+
+    def _write_lines(self, stream: Stream, lines: list[bytes]) -> None:
+        self._lines += len(lines)
+        self._emit(stream, lines)
+
+    def _begin_flood(self) -> None:
+        kept = self._cap - int(self._cap * HEAD_SHARE)
+        self.notice(
+            f"the log reached its cap of {self._cap} bytes: from here on lines are "
+            f"counted, and the last {kept} bytes are shown when the script has ended"
+        )
+        flood = Flood(kept)
+        for source in SOURCES:
+            # A line that has begun belongs to what is only counted.
+            for rest in self._splitters[source].flush():
+                flood.add(source, rest)
+        self._flood = flood
+
+    def _settle_flood(self, flood: Flood) -> None:
+        rows = flood.settle()
+        self._flood = None
+        for stream, dropped, data in rows:
+            if dropped.lines:
+                self._lost = Dropped(
+                    self._lost.lines + dropped.lines, self._lost.bytes + dropped.bytes
+                )
+                self._mark(stream, dropped)
+            splitter = self._splitters[stream]
+            lines = splitter.feed(data)
+            self._emit(stream, lines)
+
+    def _mark(self, stream: Stream, dropped: Dropped) -> None:
+        text = f"[{dropped.lines} lines, {dropped.bytes} bytes left out: log cap]"
+        number = self._next[stream] + dropped.lines - 1
+        self._next[stream] = number + 1
+        if self._append(stream, number, [text], {}, dropped.lines):
+            self._stored += 1
+
+    def _emit(self, stream: Stream, lines: list[bytes]) -> None:
+        for batch in _batches(lines):
+            decoded = to_text(batch)
+            first = self._next[stream]
+            self._next[stream] = first + len(batch)
+            if self._say_gap(stream, first) and self._append(
+                stream, first, decoded.texts, decoded.raw, 0
+            ):
+                self._stored += len(batch)
+            else:
+                self._lose(stream, batch)
+            if stream is not Stream.SYSTEM:
+                self._recent.extend(decoded.texts[-limits.MAX_TAIL_LINES :])
+
+    def _lose(self, stream: Stream, lines: list[bytes]) -> None:
+        """Count what the disk did not take; the next record that fits says so."""
+        self._gaps[stream] = self._gaps.get(stream, 0) + len(lines)
+        self._lost = Dropped(
+            self._lost.lines + len(lines), self._lost.bytes + sum(map(len, lines))
+        )
+
+    def _say_gap(self, stream: Stream, upcoming: int) -> bool:
+        gap = self._gaps.get(stream, 0)
+        if not gap:
+            return True
+        text = f"[{gap} lines left out: no room for logs on the worker's disk]"
+        if not self._append(stream, upcoming - 1, [text], {}, gap):
+            return False
+        del self._gaps[stream]
+        self._stored += 1
+        return True
+
+    def _append(
+        self,
+        stream: Stream,
+        first: int,
+        texts: list[str],
+        raw: dict[int, str],
+        dropped: int,
+    ) -> bool:
+        record: dict[str, Any] = {
+            **self._head,
+            "stream": stream,
+            "firstSeq": first,
+            "timestamp": self._clock(),
+            "lines": texts,
+        }
+        if raw:
+            record["raw"] = raw
+        if dropped:
+            record["dropped"] = dropped
+        return self._spool.append(orjson.dumps(record, option=orjson.OPT_NON_STR_KEYS))
+
+
+def _batches(lines: list[bytes]) -> list[list[bytes]]:
+    """Cut lines into records of at most 2000 lines and about 64 KiB."""
+    if len(lines) <= BATCH_LINES and sum(map(len, lines)) <= BATCH_BYTES:
+        return [lines] if lines else []
+    batches: list[list[bytes]] = [[]]
+    size = 0
+    for line in lines:
+        if batches[-1] and (
+            len(batches[-1]) >= BATCH_LINES or size + len(line) > BATCH_BYTES
+        ):
+            batches.append([])
+            size = 0
+        batches[-1].append(line)
+        size += len(line)
+    return batches
+
+
+def _newest(lines: "deque[str] | list[str]", budget: int) -> list[str]:
+    kept: list[str] = []
+    for line in reversed(lines):
+        cut = line.encode("utf-8", "replace")[:budget].decode("utf-8", "ignore")
+        budget -= len(cut.encode())
+        if cut != line and kept:
+            break
+        kept.append(cut)
+        if budget <= 0:
+            break
+    return kept[::-1]
