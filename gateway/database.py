@@ -1,8 +1,8 @@
 """Opens the database: driver, SQLite's settings, migrations."""
 
 import asyncio
-import logging
 import os
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -20,16 +19,22 @@ from gateway.errors import StorageFailed
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _PRAGMAS = (
+    # First: the others may have to wait for a lock.
+    "busy_timeout=10000",
     "journal_mode=WAL",
     # In WAL mode a power cut may lose the last commits but never corrupts the file;
     # a process that is killed loses nothing.
     "synchronous=NORMAL",
-    "busy_timeout=10000",
     "cache_size=-16000",
     "wal_autocheckpoint=4000",
 )
 _READERS = 4
-_MIGRATION_TRIES = 3
+_LOCKS = {
+    "sqlite": "BEGIN IMMEDIATE",
+    # Any number will do, as long as every gateway takes the same.
+    "postgresql": "SELECT pg_advisory_xact_lock(7290118)",
+}
+_one_migration = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -107,22 +112,18 @@ def _set_pragmas(connection: Any, _record: object) -> None:
 
 
 def _migrate(url: URL) -> None:
-    for tries_left in reversed(range(_MIGRATION_TRIES)):
-        try:
-            asyncio.run(_upgrade(url))
-        except (OperationalError, ProgrammingError):
-            # Two gateways that start together both make the tables; one comes second.
-            if not tries_left:
-                raise
-            logging.getLogger(__name__).info("Migration is tried again.")
-        else:
-            return
+    # Alembic keeps the running migration in module globals.
+    with _one_migration:
+        asyncio.run(_upgrade(url))
 
 
 async def _upgrade(url: URL) -> None:
     engine = _engine(url, poolclass=NullPool)
     try:
         async with engine.begin() as connection:
+            # Gateways that start together would both make the tables: one waits here
+            # until the other has committed all of it.
+            await connection.exec_driver_sql(_LOCKS[url.get_backend_name()])
             await connection.run_sync(upgrade)
     finally:
         await engine.dispose()
