@@ -16,6 +16,9 @@ from gateway.services import services_of
 
 router = APIRouter()
 
+# What sending to a closed WebSocket raises.
+_GONE = (WebSocketDisconnect, RuntimeError)
+
 
 class IngestConnection:
     """One worker: reads its messages, answers when they are stored."""
@@ -36,7 +39,11 @@ class IngestConnection:
         finally:
             for task in (reading, replying):
                 task.cancel()
-            await asyncio.gather(reading, replying, return_exceptions=True)
+            ends = await asyncio.gather(reading, replying, return_exceptions=True)
+        for end in ends:
+            # A peer that is gone is no news; anything else is a fault of ours.
+            if isinstance(end, Exception) and not isinstance(end, _GONE):
+                raise end
 
     def stored(self, identifier: int) -> None:
         """Acknowledge everything up to `identifier`."""

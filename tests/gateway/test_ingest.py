@@ -6,9 +6,12 @@ import json
 from typing import Any
 
 import pytest
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 from websockets.exceptions import ConnectionClosed
 
+from gateway.intake import REFUSED_BY_DATABASE
+from gateway.tokens import Scope
+from gateway.transaction import Transaction
 from tests.gateway.conftest import Gateway, Start, batch, numbered, record
 
 
@@ -110,6 +113,33 @@ async def test_a_frame_without_a_readable_id_is_refused_by_its_position(
         worker.last += 1
         assert (await worker.reply())["type"] == "refused"
         assert (await worker.store(batch("x", 2, "b")))[-1]["id"] == 3
+
+
+async def test_text_that_is_not_unicode_is_refused(gateway: Gateway):
+    async with gateway.worker() as worker:
+        frame = json.dumps({"id": 1, "record": batch("x", 1, "\ud800")})
+        await worker.socket.send(frame)
+        assert (await worker.reply())["type"] == "refused"
+
+
+async def test_a_record_that_the_database_refuses_costs_only_itself(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+):
+    add = Transaction.add
+
+    async def picky(self: Transaction, item: Any) -> None:
+        if getattr(item, "lines", None) == ["poison"]:
+            raise DataError("insert", {}, Exception("no"))
+        await add(self, item)
+
+    monkeypatch.setattr(Transaction, "add", picky)
+    async with gateway.worker() as worker:
+        for number, text in enumerate(("a", "poison", "b"), 1):
+            await worker.send(batch("x", number, text))
+        replies = await worker.answered()
+    assert {"type": "refused", "id": 2, "reason": REFUSED_BY_DATABASE} in replies
+    assert [line["text"] for line in await gateway.log("x")] == ["a", "b"]
+    assert [line["seq"] for line in await gateway.log("x")] == [1, 2]
 
 
 async def test_a_message_that_is_too_large_costs_only_itself(gateway: Gateway):
@@ -215,8 +245,6 @@ async def test_an_unforeseen_error_does_not_end_the_writer(
 async def test_ingest_without_a_good_token_is_closed_with_4401(
     gateway: Gateway, token: str
 ):
-    from gateway.tokens import Scope
-
     if token == "viewer":
         token = gateway.token(Scope.USER, "ann")
     async with gateway.socket("/ingest", token) as socket:

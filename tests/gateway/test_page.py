@@ -15,12 +15,10 @@ from tests.gateway.conftest import Gateway
 
 async def test_the_page_holds_nothing_of_the_request(gateway: Gateway):
     plain = await gateway.get("/logs/x", headers={})
-    odd = await gateway.get("/logs/%3Cscript%3Ealert(1)%3C%2Fscript%3E", headers={})
     assert plain.status_code == 200
-    if odd.status_code == 200:
+    for name in ("%3Cscript%3Ealert(1)", "%22%3E%3Cimg%20onerror=alert(1)%3E"):
+        odd = await gateway.get(f"/logs/{name}", headers={})
         assert odd.content == plain.content
-    odd = await gateway.get("/logs/%22%3E%3Cimg%20onerror=alert(1)%3E", headers={})
-    assert odd.content == plain.content
 
 
 async def test_the_policy_allows_exactly_the_one_script_and_style(gateway: Gateway):
