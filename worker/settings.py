@@ -5,6 +5,7 @@ the defaults. How to reach Temporal, beyond address and namespace, is left to
 `temporalio.envconfig`. `python -m worker.settings` prints the table of all keys.
 """
 
+import hashlib
 import os
 import secrets
 from collections.abc import Mapping
@@ -102,7 +103,7 @@ class Settings(BaseSettings):
             return data
         state = Path(data.get("state_dir") or _default_state_dir()).expanduser()
         state = state.absolute()
-        run = _default_run_dir(state, str(data.get("instance", "default")))
+        run = _default_run_dir(state)
         return {
             **data,
             "state_dir": state,
@@ -207,9 +208,12 @@ def _default_state_dir() -> Path:
     return Path.home() / ".local/state/cronium"
 
 
-def _default_run_dir(state: Path, instance: str) -> Path:
-    # A neighbour's janitor must not find our runs beside its own.
-    name = "cronium" if instance == "default" else f"cronium-{instance}"
+def _default_run_dir(state: Path) -> Path:
+    # A neighbour's janitor must not find our runs beside its own, and what is kept
+    # apart on one host has its own state directory.
+    name = "cronium"
+    if state != _default_state_dir():
+        name += "-" + hashlib.sha256(str(state).encode()).hexdigest()[:8]
     if os.geteuid() == 0:
         return Path("/run") / name
     runtime = os.environ.get("XDG_RUNTIME_DIR")

@@ -73,7 +73,8 @@ class DockerSettings(Group):
         Path(),
         description="Directory of the runs' files; best on a tmpfs",
         json_schema_extra=derived(
-            "`/run/cronium` for root, else `$XDG_RUNTIME_DIR/cronium`"
+            "`/run/cronium` for root, else `$XDG_RUNTIME_DIR/cronium`; with another "
+            "`state_dir` one of its own"
         ),
     )
     egress: Literal["filtered", "unfiltered", "off"] = Field(

@@ -1,0 +1,290 @@
+"""Start an execution, show its lines as they come, and wait for its result."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cli.errors import InvalidRequest
+from cli.follow import LogFollower, LogUnavailable, token
+from cli.lines import LinePrinter
+from contracts import names
+from contracts.errors import (
+    CeilingExceeded,
+    CroniumError,
+    ErrorInfo,
+    RequestRefused,
+    SecretUnavailable,
+)
+from contracts.events import EventRequest
+from contracts.results import EXIT_CANCELLED, ExecutionResult, Status
+from contracts.validation import Problem
+
+if TYPE_CHECKING:
+    from temporalio.client import Client, WorkflowHandle
+
+    from cli.stack import Stack
+    from worker.settings import Settings
+
+# After the result, lines may still be on their way through the gateway.
+FIRST_LINE_SECONDS = 2.0
+MORE_LINES_SECONDS = 20.0
+RETRY_SECONDS = 1.0
+REFUSALS = frozenset(
+    {
+        names.PAYLOAD_ERROR_TYPE,
+        RequestRefused.__name__,
+        CeilingExceeded.__name__,
+        SecretUnavailable.__name__,
+    }
+)
+CONNECT_SECONDS = 10.0
+
+
+class ExecutionFailed(CroniumError):
+    """The execution ended without a result."""
+
+
+class LeftRunning(CroniumError):
+    """The user no longer waits for the execution."""
+
+
+@dataclass(slots=True)
+class Execution:
+    """One execution that was started.
+
+    Args:
+        request: What runs.
+        handle: Its workflow.
+        stack: Where it runs.
+        say: Takes remarks for the person in front.
+    """
+
+    request: EventRequest
+    handle: "WorkflowHandle[Any, ExecutionResult]"
+    stack: "Stack"
+    say: Callable[[str], None]
+
+    def links(self, *, private: bool) -> dict[str, str]:
+        """Return where a person can look at it.
+
+        Args:
+            private: Whether only that person sees the links: then they open the log
+                without asking for a token.
+        """
+        found = self.stack.links(self.request.execution_id, self.handle.id)
+        with contextlib.suppress(LogUnavailable):
+            if private:
+                secret = token(self.stack, self.request.execution_id)
+                found["Logs"] += f"#token={secret}"
+        return found
+
+    async def attend(self, printer: LinePrinter) -> ExecutionResult:
+        """Print the lines live and return the result; Ctrl-C cancels the run.
+
+        Raises:
+            InvalidRequest: The worker refused the request.
+            ExecutionFailed: There is no result.
+            LeftRunning: Ctrl-C was pressed twice.
+        """
+        left = asyncio.Event()
+        result = asyncio.ensure_future(self._result())
+        follower = LogFollower(self.stack, self.request.execution_id)
+        viewing = asyncio.ensure_future(_print_all(follower, printer))
+        leaving = asyncio.ensure_future(left.wait())
+        try:
+            with self._interrupts(left):
+                await asyncio.wait(
+                    (result, leaving), return_when=asyncio.FIRST_COMPLETED
+                )
+                if not result.done():
+                    raise LeftRunning(
+                        f"left running: {self.request.execution_id}",
+                        hint=f"cronium logs -f {self.request.execution_id}",
+                    )
+                found = result.result()
+                await self._last_lines(viewing, follower, left)
+                return found
+        finally:
+            for task in (result, viewing, leaving):
+                task.cancel()
+            await asyncio.gather(result, viewing, leaving, return_exceptions=True)
+
+    @contextlib.contextmanager
+    def _interrupts(self, left: asyncio.Event) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        tasks: list[asyncio.Future[None]] = []
+
+        def on_interrupt() -> None:
+            if tasks:
+                left.set()
+                return
+            self.say("cancelling, press Ctrl-C again to leave it running")
+            tasks.append(asyncio.ensure_future(self._cancel()))
+
+        loop.add_signal_handler(signal.SIGINT, on_interrupt)
+        try:
+            yield
+        finally:
+            loop.remove_signal_handler(signal.SIGINT)
+
+    async def _cancel(self) -> None:
+        from temporalio.service import RPCError
+
+        try:
+            await self.handle.cancel()
+        except RPCError as error:
+            self.say(f"cannot cancel: {error.message}")
+
+    async def _last_lines(
+        self,
+        viewing: "asyncio.Future[None]",
+        follower: LogFollower,
+        left: asyncio.Event,
+    ) -> None:
+        """Give the lines that are still on their way the time to come."""
+        waiting, seen = 0.0, 0
+        while not viewing.done() and not left.is_set():
+            if follower.next_seq > seen:
+                waiting, seen = 0.0, follower.next_seq
+            limit = MORE_LINES_SECONDS if follower.connected else FIRST_LINE_SECONDS
+            if waiting >= limit:
+                break
+            await asyncio.wait((viewing,), timeout=0.1)
+            waiting += 0.1
+        problem = _problem(viewing, follower)
+        if problem:
+            self.say(f"{problem}; later: cronium logs {self.request.execution_id}")
+
+    async def _result(self) -> ExecutionResult:
+        from temporalio.client import WorkflowFailureError
+        from temporalio.exceptions import is_cancelled_exception
+        from temporalio.service import RPCError, RPCStatusCode
+
+        passing = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED)
+        told = False
+        while True:
+            try:
+                return await self.handle.result()
+            except WorkflowFailureError as error:
+                if is_cancelled_exception(error.cause):
+                    return _cancelled(self.request)
+                raise refusal(error.cause) from None
+            except RPCError as error:
+                if error.status not in passing:
+                    raise ExecutionFailed(f"Temporal: {error.message}") from None
+            if not told:
+                self.say("Temporal does not answer; the run goes on, waiting for it")
+                told = True
+            await asyncio.sleep(RETRY_SECONDS)
+
+
+async def start(
+    settings: "Settings",
+    stack: "Stack",
+    request: EventRequest,
+    say: Callable[[str], None],
+) -> Execution:
+    """Start `EventWorkflow`; the same execution id is started once.
+
+    Raises:
+        TemporalUnavailable: Nobody answers.
+        ExecutionFailed: Temporal refused the start.
+    """
+    from temporalio.client import WorkflowHandle
+    from temporalio.common import (
+        Priority,
+        WorkflowIDConflictPolicy,
+        WorkflowIDReusePolicy,
+    )
+    from temporalio.exceptions import WorkflowAlreadyStartedError
+    from temporalio.service import RPCError
+
+    client = await connect(settings, stack)
+    workflow_id = names.workflow_id(request.event.id, request.execution_id)
+    links = stack.links(request.execution_id, workflow_id)
+    handle: WorkflowHandle[Any, ExecutionResult]
+    try:
+        handle = await client.start_workflow(
+            names.EVENT_WORKFLOW,
+            request,
+            id=workflow_id,
+            task_queue=settings.temporal.task_queue,
+            result_type=ExecutionResult,
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            static_summary=request.event.name,
+            static_details=f"[Log of this execution]({links['Logs']})",
+            priority=Priority(priority_key=request.priority),
+        )
+    except WorkflowAlreadyStartedError:
+        say("this execution id was started before: showing that execution")
+        handle = client.get_workflow_handle(workflow_id, result_type=ExecutionResult)
+    except RPCError as error:
+        raise ExecutionFailed(f"Temporal refused the start: {error.message}") from None
+    return Execution(request, handle, stack, say)
+
+
+async def connect(settings: "Settings", stack: "Stack") -> "Client":
+    """Return a client of the stack's Temporal server.
+
+    Raises:
+        TemporalUnavailable: Nobody answers.
+    """
+    from worker.temporal import connect as connect_temporal
+
+    return await connect_temporal(
+        settings, stack.temporal, stack.namespace, patience=CONNECT_SECONDS
+    )
+
+
+def refusal(cause: BaseException | None) -> CroniumError:
+    """Return why a workflow has no result: as problems when it was refused."""
+    from temporalio.exceptions import ApplicationError
+
+    if not isinstance(cause, ApplicationError) or cause.type not in REFUSALS:
+        return ExecutionFailed(f"the execution ended without a result: {cause}")
+    hints = [detail for detail in cause.details if isinstance(detail, str)]
+    problems = [
+        Problem(path=str(item.get("path", "")), message=str(item["message"]))
+        for detail in cause.details
+        if isinstance(detail, list)
+        for item in detail
+        if isinstance(item, dict) and "message" in item
+    ]
+    return InvalidRequest(
+        problems or [Problem(path="", message=cause.message)], hint="".join(hints)
+    )
+
+
+def _cancelled(request: EventRequest) -> ExecutionResult:
+    return ExecutionResult(
+        execution_id=request.execution_id,
+        event_id=request.event.id,
+        event_name=request.event.name,
+        status=Status.CANCELLED,
+        exit_code=EXIT_CANCELLED,
+        error=ErrorInfo(type="Cancelled", message="cancelled before it began"),
+    )
+
+
+async def _print_all(follower: LogFollower, printer: LinePrinter) -> None:
+    async for lines in follower.batches():
+        # In a thread: a reader that pauses must not stop us from hearing Ctrl-C.
+        await asyncio.to_thread(printer.print, lines)
+
+
+def _problem(viewing: "asyncio.Future[None]", follower: LogFollower) -> str:
+    """Return why not every line was shown, or ""."""
+    error = viewing.exception() if viewing.done() else None
+    if isinstance(error, LogUnavailable):
+        return f"live lines were not available: {error}"
+    if error is not None:
+        return f"live lines broke off: {type(error).__name__}"
+    if not follower.connected:
+        return "live lines were not available: the gateway does not answer"
+    if follower.end is None or not follower.end.complete:
+        return "some lines have not arrived yet"
+    return ""

@@ -1,0 +1,158 @@
+"""Find executions on the Temporal server: by id, or the newest ones."""
+
+import asyncio
+import difflib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from cli.errors import NotFound
+from contracts import names
+from contracts.results import ExecutionResult, Status
+
+if TYPE_CHECKING:
+    from temporalio.client import Client, WorkflowExecution
+
+    from cli.stack import Stack
+
+QUERY = f'WorkflowType="{names.EVENT_WORKFLOW}"'
+# How far back an id without an event's name in front is looked for.
+MOST_SCANNED = 2_000
+CALL_TIMEOUT = timedelta(seconds=5)
+# Ends of a workflow that leave no result of ours behind.
+ENDS = {
+    "FAILED": Status.FAILURE,
+    "TERMINATED": Status.CANCELLED,
+    "CANCELED": Status.CANCELLED,
+    "TIMED_OUT": Status.TIMEOUT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One execution in a list."""
+
+    execution_id: str
+    event_id: str
+    workflow_id: str
+    status: Status
+    started: datetime
+    ended: datetime | None
+    exit_code: int | None
+
+
+async def newest(
+    client: "Client", limit: int, status: Status | None = None
+) -> list[Row]:
+    """Return the newest executions, with their outcomes."""
+    found: list[Row] = []
+    chunk: list[WorkflowExecution] = []
+    async for workflow in client.list_workflows(QUERY, limit=MOST_SCANNED):
+        chunk.append(workflow)
+        if len(chunk) == limit:
+            found += await _rows(client, chunk, status)
+            chunk = []
+        if len(found) >= limit:
+            return found[:limit]
+    return (found + await _rows(client, chunk, status))[:limit]
+
+
+async def find_workflow(client: "Client", stack: "Stack", wanted: str) -> str:
+    """Return the workflow id of an execution.
+
+    Args:
+        client: Temporal.
+        stack: Where the gateway is; it knows the way from one to the other.
+        wanted: Execution id or workflow id.
+
+    Raises:
+        NotFound: The message names the closest ids that are known.
+    """
+    if names.execution_of(wanted) is not None:
+        return wanted
+    from_gateway = await _ask_gateway(stack, wanted)
+    if from_gateway:
+        return from_gateway
+    known: list[str] = []
+    async for workflow in client.list_workflows(QUERY, limit=MOST_SCANNED):
+        execution = names.execution_of(workflow.id)
+        if execution == wanted:
+            return workflow.id
+        if execution is not None:
+            known.append(execution)
+    raise unknown(wanted, known)
+
+
+def unknown(wanted: str, known: list[str]) -> NotFound:
+    """Return the error for an id that nobody knows."""
+    begins = [name for name in known if name.startswith(wanted)]
+    close = begins or difflib.get_close_matches(wanted, known, n=3, cutoff=0.4)
+    hint = f"Did you mean {' or '.join(close[:3])}?" if close else ""
+    return NotFound(
+        f"there is no execution {wanted[:200]}",
+        hint=hint or "`cronium list` shows the newest ones.",
+    )
+
+
+def status_of(workflow: "WorkflowExecution") -> Status | None:
+    """Return the user-facing status, or None when only the result knows it."""
+    written = [
+        pair.value
+        for pair in workflow.typed_search_attributes
+        if pair.key.name == names.ATTRIBUTE_STATUS
+    ]
+    word = workflow.status.name if workflow.status else "RUNNING"
+    if word == "RUNNING":
+        return Status.RUNNING
+    if word == "COMPLETED":
+        return Status(written[0]) if written and written[0] in list(Status) else None
+    return ENDS.get(word, Status.FAILURE)
+
+
+async def _rows(
+    client: "Client", workflows: "list[WorkflowExecution]", status: Status | None
+) -> list[Row]:
+    rows = await asyncio.gather(*(_row(client, workflow) for workflow in workflows))
+    return [row for row in rows if status is None or row.status is status]
+
+
+async def _row(client: "Client", workflow: "WorkflowExecution") -> Row:
+    status = status_of(workflow)
+        codes = [
+        pair.value
+        for pair in workflow.typed_search_attributes
+        if pair.key.name == names.ATTRIBUTE_EXIT_CODE
+    ]
+    if status is None:
+        handle = client.get_workflow_handle(
+            workflow.id, run_id=workflow.run_id, result_type=ExecutionResult
+        )
+        result = await handle.result(rpc_timeout=CALL_TIMEOUT)
+        status, codes = result.status, [result.exit_code]
+    return Row(
+        execution_id=names.execution_of(workflow.id) or workflow.id,
+        event_id=workflow.id.removeprefix("event:").rpartition(":")[0],
+        workflow_id=workflow.id,
+        status=status,
+        started=workflow.start_time,
+        ended=workflow.close_time,
+        exit_code=codes[0] if codes else None,
+    )
+
+
+async def _ask_gateway(stack: "Stack", execution_id: str) -> str | None:
+    from urllib.parse import quote
+
+    import httpx
+
+    from cli.follow import LogUnavailable, service_token
+
+    try:
+        headers = {"Authorization": f"Bearer {service_token(stack)}"}
+        async with httpx.AsyncClient(timeout=3.0, trust_env=False) as http:
+            url = f"{stack.gateway}/api/executions/{quote(execution_id, safe='')}"
+            answer = await http.get(url, headers=headers)
+            found = answer.json().get("workflowId") if answer.is_success else None
+    except (httpx.HTTPError, httpx.InvalidURL, LogUnavailable, ValueError):
+        return None
+    return found or None

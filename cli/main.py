@@ -1,0 +1,99 @@
+"""The `cronium` command: its groups, and the one place where it ends.
+
+Each command imports what it needs when it is called, so that `--help` is quick.
+"""
+
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, cast
+
+import typer
+from typer.exceptions import TyperException
+from typer.rich_utils import rich_format_error
+
+from cli.errors import EXIT_CANCELLED, report
+from contracts.errors import CroniumError
+from worker.exit import leave
+
+APP_HELP = """Run scripts durably in hardened containers, with live logs.
+
+  cronium demo                         five examples, one after the other
+
+  cronium run examples/hello.sh        run a script and watch it
+
+  cronium dev                          the whole local stack in one terminal
+"""
+
+
+def build() -> typer.Typer:
+    """Return the command with its subcommands."""
+    app = typer.Typer(
+        name="cronium",
+        help=APP_HELP,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    for panel, commands in COMMANDS.items():
+        for name, (module, function) in commands.items():
+            app.command(name, rich_help_panel=panel)(_function(module, function))
+    return app
+
+
+COMMANDS = {
+    "Run": {
+        "run": ("cli.run", "run"),
+        "logs": ("cli.logs", "logs"),
+        "status": ("cli.executions", "status"),
+        "list": ("cli.executions", "list_"),
+        "cancel": ("cli.executions", "cancel"),
+    },
+    "Local stack": {
+        "dev": ("cli.dev", "dev"),
+        "down": ("cli.dev", "down"),
+        "demo": ("cli.demo", "demo"),
+        "doctor": ("cli.doctor", "doctor"),
+    },
+    "Servers": {
+        "worker": ("cli.servers", "worker"),
+        "gateway": ("cli.servers", "gateway"),
+    },
+}
+
+
+def run_command(arguments: list[str]) -> int:
+    """Run one command line; return its exit status. Users see no traceback."""
+    try:
+        code: Any = build()(arguments, prog_name="cronium", standalone_mode=False)
+    except CroniumError as error:
+        return report(error)
+    except TyperException as error:
+        # All that typer raises for a wrong command line are of this narrower kind.
+        rich_format_error(cast(Any, error))
+        return error.exit_code
+    except typer.Exit as error:
+        return error.exit_code
+    except SystemExit as error:
+        # Shell completion ends this way.
+        return error.code if isinstance(error.code, int) else 0
+    except (KeyboardInterrupt, typer.Abort):
+        return EXIT_CANCELLED
+    except BrokenPipeError:
+        return 0
+    return code if isinstance(code, int) else 0
+
+
+def main() -> None:
+    """Run the command line of this process and end the process."""
+    leave(run_command(sys.argv[1:]))
+
+
+def _function(module: str, name: str) -> Callable[..., Any]:
+    function: Callable[..., Any] = getattr(import_module(module), name)
+    return function
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""How a result looks to a person."""
+
+from rich.table import Table
+from rich.text import Text
+
+from cli.terminal import facts, safe
+from contracts.results import ExecutionResult, Status
+
+STYLES = {
+    Status.SUCCESS: "bold green",
+    Status.RUNNING: "bold cyan",
+    Status.PENDING: "cyan",
+    Status.CANCELLED: "bold yellow",
+}
+
+
+def status_text(status: Status) -> Text:
+    """Return a status in its colour."""
+    return Text(status.value, STYLES.get(status, "bold red"))
+
+
+def result_table(result: ExecutionResult, links: dict[str, str]) -> Table:
+    """Return everything a person wants to know of a result.
+
+    Args:
+        result: The result.
+        links: Where to look further: name → URL.
+    """
+    rows = [
+        ("Status", status_text(result.status)),
+        ("Event", safe(result.event_name)),
+        ("Exit code", _number(result.exit_code)),
+        ("Attempts", _number(result.attempts)),
+        ("Time", Text(_phases(result))),
+        ("Log", Text(_log(result))),
+    ]
+    if result.output is not None:
+        rows.append(("Output", safe(result.output)))
+    if result.condition is not None:
+        rows.append(("Condition", Text(str(result.condition).lower())))
+    if result.error is not None:
+        rows.append(("Error", safe(f"{result.error.type}: {result.error.message}")))
+        if result.error.hint:
+            rows.append(("Hint", safe(result.error.hint)))
+    rows.append(("Execution", Text(result.execution_id)))
+    rows += [(name, Text(url)) for name, url in links.items()]
+    return facts(rows)
+
+
+def _number(value: int | None) -> Text:
+    return Text("–" if value is None else str(value))
+
+
+def _phases(result: ExecutionResult) -> str:
+    took = result.durations
+    return (
+        f"{took.total_ms} ms (setup {took.setup_ms}, execution {took.execution_ms}, "
+        f"cleanup {took.cleanup_ms})"
+    )
+
+
+def _log(result: ExecutionResult) -> str:
+    counts = result.logs
+    text = f"{counts.lines} lines, {counts.bytes} bytes"
+    if counts.dropped_lines:
+        text += f", {counts.dropped_lines} of them dropped at the cap"
+    return text
