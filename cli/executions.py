@@ -11,7 +11,7 @@ from rich.text import Text
 
 from cli.errors import EXIT_FAILURE, problem_at
 from cli.options import AsJson, Config, ExecutionId, StateDir, load
-from cli.outcome import result_table, status_text
+from cli.outcome import print_links, print_result, status_text
 from cli.terminal import answers, facts, note, safe, table
 from contracts.results import ExecutionResult, Status, TargetResult
 
@@ -106,7 +106,7 @@ async def _status(client: "Client", stack: "Stack", wanted: str, as_json: bool) 
         if as_json:
             _print_json(result.model_dump(mode="json"))
         else:
-            answers().print(result_table(result, links))
+            print_result(answers(), result, links)
         return 0
     rows = await _progress(handle)
     if as_json:
@@ -122,8 +122,8 @@ async def _status(client: "Client", stack: "Stack", wanted: str, as_json: bool) 
     shown.append(("Started", Text(_time(described.start_time))))
     shown += [("Target", _target(row)) for row in rows]
     shown.append(("Execution", Text(execution_id)))
-    shown += [(title, Text(link)) for title, link in links.items()]
     answers().print(facts(shown))
+    print_links(answers(), links)
     return 0
 
 

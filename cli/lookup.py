@@ -118,7 +118,7 @@ async def _rows(
 
 async def _row(client: "Client", workflow: "WorkflowExecution") -> Row:
     status = status_of(workflow)
-        codes = [
+    codes = [
         pair.value
         for pair in workflow.typed_search_attributes
         if pair.key.name == names.ATTRIBUTE_EXIT_CODE

@@ -1,5 +1,6 @@
 """How a result looks to a person."""
 
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -19,13 +20,29 @@ def status_text(status: Status) -> Text:
     return Text(status.value, STYLES.get(status, "bold red"))
 
 
-def result_table(result: ExecutionResult, links: dict[str, str]) -> Table:
-    """Return everything a person wants to know of a result.
+def print_result(
+    console: Console, result: ExecutionResult, links: dict[str, str]
+) -> None:
+    """Print everything a person wants to know of a result.
 
     Args:
+        console: Where to.
         result: The result.
         links: Where to look further: name → URL.
     """
+    console.print(result_table(result))
+    print_links(console, links)
+
+
+def print_links(console: Console, links: dict[str, str]) -> None:
+    """Print links whole, however narrow the terminal: they are there to be copied."""
+    for name, url in links.items():
+        # Aligned with the tables above.
+        console.print(Text.assemble((f"{name:<11}", "bold"), url), soft_wrap=True)
+
+
+def result_table(result: ExecutionResult) -> Table:
+    """Return a result as a table of facts."""
     rows = [
         ("Status", status_text(result.status)),
         ("Event", safe(result.event_name)),
@@ -43,7 +60,6 @@ def result_table(result: ExecutionResult, links: dict[str, str]) -> Table:
         if result.error.hint:
             rows.append(("Hint", safe(result.error.hint)))
     rows.append(("Execution", Text(result.execution_id)))
-    rows += [(name, Text(url)) for name, url in links.items()]
     return facts(rows)
 
 

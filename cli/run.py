@@ -14,7 +14,7 @@ from cli.errors import exit_status, problem_at
 from cli.event_file import RunOptions, request_of_code, request_of_file
 from cli.lines import LinePrinter
 from cli.options import AsJson, Config, StateDir, load
-from cli.outcome import result_table
+from cli.outcome import print_result
 from cli.terminal import note, notes
 from contracts.events import EventRequest
 
@@ -141,9 +141,8 @@ async def execute(
     if table:
         console = notes()
         console.print()
-        console.print(
-            result_table(result, execution.links(private=console.is_terminal))
-        )
+        links = execution.links(private=console.is_terminal)
+        print_result(console, result, links)
     return result
 
 
