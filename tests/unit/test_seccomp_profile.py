@@ -11,17 +11,74 @@ from scripts import make_seccomp
 
 PROFILE = json.loads(make_seccomp.TARGET.read_text(encoding="utf-8"))
 ALLOWED = [e for e in PROFILE["syscalls"] if e["action"] == "SCMP_ACT_ALLOW"]
-DANGEROUS = """
-acct add_key bpf chroot clock_adjtime clock_settime clone3 create_module delete_module
-finit_module fsconfig fsmount fsopen fspick get_kernel_syms init_module io_uring_enter
-io_uring_register io_uring_setup ioperm iopl kcmp kexec_file_load kexec_load keyctl
-lookup_dcookie mbind mount mount_setattr move_mount move_pages name_to_handle_at
-nfsservctl open_by_handle_at open_tree perf_event_open pidfd_getfd pivot_root
-process_madvise process_vm_readv process_vm_writev ptrace query_module quotactl
-quotactl_fd reboot request_key set_mempolicy setdomainname sethostname setns
-settimeofday socketcall stime swapoff swapon sysfs syslog umount umount2 unshare uselib
-userfaultfd vhangup vm86 vm86old
-""".split()
+DANGEROUS = [
+    "acct",
+    "add_key",
+    "bpf",
+    "chroot",
+    "clock_adjtime",
+    "clock_settime",
+    "clone3",
+    "create_module",
+    "delete_module",
+    "finit_module",
+    "fsconfig",
+    "fsmount",
+    "fsopen",
+    "fspick",
+    "get_kernel_syms",
+    "init_module",
+    "io_uring_enter",
+    "io_uring_register",
+    "io_uring_setup",
+    "ioperm",
+    "iopl",
+    "kcmp",
+    "kexec_file_load",
+    "kexec_load",
+    "keyctl",
+    "lookup_dcookie",
+    "mbind",
+    "mount",
+    "mount_setattr",
+    "move_mount",
+    "move_pages",
+    "name_to_handle_at",
+    "nfsservctl",
+    "open_by_handle_at",
+    "open_tree",
+    "perf_event_open",
+    "pidfd_getfd",
+    "pivot_root",
+    "process_madvise",
+    "process_vm_readv",
+    "process_vm_writev",
+    "ptrace",
+    "query_module",
+    "quotactl",
+    "quotactl_fd",
+    "reboot",
+    "request_key",
+    "set_mempolicy",
+    "setdomainname",
+    "sethostname",
+    "setns",
+    "settimeofday",
+    "socketcall",
+    "stime",
+    "swapoff",
+    "swapon",
+    "sysfs",
+    "syslog",
+    "umount",
+    "umount2",
+    "unshare",
+    "uselib",
+    "userfaultfd",
+    "vhangup",
+    "vm86",
+    "vm86old",
+]
 FILTERED = {
     "clone": {0},
     "ioctl": {1},
