@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from contracts.errors import CroniumError, ErrorInfo, SandboxFailed
 from contracts.results import (
@@ -257,8 +257,9 @@ class Session:
 
     async def _unless_stopped(self, task: "asyncio.Future[Value]") -> Value:
         stopping = asyncio.ensure_future(self._stop.wait())
+        either: list[asyncio.Future[Any]] = [task, stopping]
         try:
-            await asyncio.wait([task, stopping], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         finally:
             stopping.cancel()
         if not task.done() or self._stop.is_set():

@@ -127,8 +127,8 @@ def _at_least(name: str, found: str, wanted: tuple[int, ...]) -> Check:
         name,
         Verdict.WARN,
         found,
-        f"Older than {least}, where known container escapes were fixed: update it "
-        "before you run scripts of people you do not trust.",
+        f"Below {least}, where container escapes were fixed: update it before you "
+        "run scripts of people you do not trust.",
     )
 
 

@@ -60,7 +60,7 @@ async def _run(settings: "Settings") -> list[Check]:
 
 
 def _print(checks: list[Check]) -> None:
-    shown = table(("Check", "", "Found", "What to do"))
+    shown = table(("Check", "", "Found", "What to do"), fold=("Found", "What to do"))
     for check in checks:
         shown.add_row(
             Text(check.name), MARKS[check.verdict], safe(check.detail), safe(check.hint)

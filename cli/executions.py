@@ -140,14 +140,16 @@ async def _list(
     if as_json:
         _print_json([_row_json(row) for row in rows])
         return 0
-    shown = table(("Execution", "Event", "Status", "Exit code", "Started", "Took"))
+    shown = table(
+        ("Execution", "Event", "Status", "Code", "Started", "Took"), fold=("Event",)
+    )
     for row in rows:
         shown.add_row(
             Text(row.execution_id),
             safe(row.event_id),
             status_text(row.status),
             "–" if row.exit_code is None else str(row.exit_code),
-            _time(row.started),
+            _ago(row.started),
             _took(row),
         )
     if rows:
@@ -263,6 +265,17 @@ def _time(moment: datetime) -> str:
     return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
+def _ago(moment: datetime) -> str:
+    return _short((datetime.now(UTC) - moment).total_seconds()) + " ago"
+
+
 def _took(row: "Row") -> str:
-    seconds = ((row.ended or datetime.now(UTC)) - row.started).total_seconds()
-    return f"{seconds:.1f} s" if seconds < 60 else f"{seconds / 60:.1f} min"
+    return _short(((row.ended or datetime.now(UTC)) - row.started).total_seconds())
+
+
+def _short(seconds: float) -> str:
+    """Return a duration in one unit: `1.4s`, `12m`, `3h`, `9d`."""
+    for unit, length in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f}{unit}"
+    return f"{max(0.0, seconds):.1f}s"

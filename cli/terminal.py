@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable
+from typing import TextIO
 
 import rich.box
 from rich.console import Console
@@ -10,15 +11,17 @@ from rich.text import Text
 
 from cli.sanitising import neutralise
 
+PIPE_WIDTH = 200
+
 
 def notes() -> Console:
     """Return the console for tables, spinners and remarks: stderr."""
-    return Console(stderr=True, highlight=False, soft_wrap=False)
+    return Console(stderr=True, highlight=False, width=_width(sys.stderr))
 
 
 def answers() -> Console:
     """Return the console for what was asked for: stdout."""
-    return Console(highlight=False)
+    return Console(highlight=False, width=_width(sys.stdout))
 
 
 def note(text: str) -> None:
@@ -32,12 +35,13 @@ def safe(value: object, style: str = "") -> Text:
     return Text("\n".join(neutralise(line, colours=False) for line in lines), style)
 
 
-def table(columns: Iterable[str], *, title: str | None = None) -> Table:
-    """Return an empty table in our style."""
+def table(
+    columns: Iterable[str], *, title: str | None = None, fold: Iterable[str] = ()
+) -> Table:
+    """Return an empty table in our style; only the columns in `fold` are broken."""
     made = Table(title=title, box=rich.box.SIMPLE, title_justify="left", pad_edge=False)
     for column in columns:
-        # An id is there to be copied: it is never cut.
-        made.add_column(column, no_wrap=column == "Execution", overflow="fold")
+        made.add_column(column, no_wrap=column not in fold, overflow="fold")
     return made
 
 
@@ -49,3 +53,8 @@ def facts(rows: Iterable[tuple[str, Text]]) -> Table:
     for name, value in rows:
         made.add_row(name, value)
     return made
+
+
+def _width(stream: TextIO) -> int | None:
+    # Rich takes 80 columns where there is no terminal; grep wants whole lines.
+    return None if stream.isatty() else PIPE_WIDTH

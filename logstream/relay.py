@@ -122,6 +122,7 @@ class _Connection:
         self._on_refused = on_refused
         self._sent: dict[tuple[str, int], int] = {}
         self._waiting: deque[tuple[int, Spool, int, int]] = deque()
+        self._skipped: set[int] = set()
         self._under_way = 0
         self._number = 0
         self._room = asyncio.Event()
@@ -190,13 +191,19 @@ class _Connection:
     def _refused(self, reply: IngestReply) -> None:
         for number, spool, _, _ in self._waiting:
             if number == reply.id:
-                # Skipped: it counts as acknowledged when those before it are.
                 self._on_refused(spool.name, reply.reason)
+                break
+        # It counts as acknowledged once those before it are, and blocks nobody.
+        self._skipped.add(reply.id)
+        self._acked(0)
 
     def _acked(self, up_to: int) -> None:
         settled = False
-        while self._waiting and self._waiting[0][0] <= up_to:
-            _, spool, end, size = self._waiting.popleft()
+        while self._waiting:
+            number, spool, end, size = self._waiting[0]
+            if number > up_to and number not in self._skipped:
+                break
+            self._waiting.popleft()
             spool.ack(end)
             self._grow(-size)
             settled = settled or spool.settled

@@ -84,12 +84,13 @@ class CroniumPayloadConverter(CompositePayloadConverter):
 
     def __init__(self) -> None:
         strict = _StrictConverter()
+        defaults = DefaultPayloadConverter.default_encoding_payload_converters
         super().__init__(
             *(
                 strict
                 if isinstance(converter, JSONPlainPayloadConverter)
                 else converter
-                for converter in DefaultPayloadConverter.default_encoding_payload_converters
+                for converter in defaults
             )
         )
 

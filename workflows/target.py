@@ -16,7 +16,13 @@ from temporalio.exceptions import (
 
 with workflow.unsafe.imports_passed_through():
     from contracts import names
-    from contracts.errors import ErrorInfo, HostLost, ScriptError, WorkerDraining
+    from contracts.errors import (
+        EngineUnavailable,
+        ErrorInfo,
+        HostLost,
+        ScriptError,
+        WorkerDraining,
+    )
     from contracts.events import EventRequest
     from contracts.results import (
         EXIT_CANCELLED,
@@ -40,6 +46,9 @@ ONE_ATTEMPT = RetryPolicy(maximum_attempts=1)
 # 4, 8 … s, at most 30 s apart, so for about four minutes in all.
 ENGINE_TRIES = 11
 MAX_ENGINE_WAIT = 30.0
+# A daemon comes back; a registry that refuses mostly goes on to refuse.
+OTHER_ENGINE_TRIES = 3
+PATIENT_TYPES = frozenset({EngineUnavailable().type})
 
 
 class TargetRun:
@@ -106,7 +115,7 @@ class TargetRun:
                 verdict = self._explain(error)
             engine_failures += 1
             if verdict is not None and (
-                not verdict.retryable or engine_failures >= ENGINE_TRIES
+                not verdict.retryable or engine_failures >= _tries_for(verdict)
             ):
                 return RunOutcome(status=_status_of(verdict), error=verdict)
             try:
@@ -216,6 +225,10 @@ def _worth_another_try(outcome: RunOutcome) -> bool:
     if outcome.status not in (Status.FAILURE, Status.TIMEOUT):
         return False
     return outcome.error is None or outcome.error.retryable
+
+
+def _tries_for(error: ErrorInfo) -> int:
+    return ENGINE_TRIES if error.type in PATIENT_TYPES else OTHER_ENGINE_TRIES
 
 
 def _status_of(error: ErrorInfo) -> Status:

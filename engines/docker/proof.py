@@ -38,7 +38,7 @@ echo "interfaces=$(ls /sys/class/net | tr '\n' ' ')"
 echo done=yes
 """
 # tail keeps all it reads without a newline in memory: twice the limit.
-MEMORY_SCRIPT = "head -c 67108864 /dev/zero | tail > /dev/null; echo survived"
+MEMORY_SCRIPT = "head -c 67108864 /dev/zero | tail > /dev/null && echo survived"
 PIDS_SCRIPT = "i=0; while [ $i -lt 60 ]; do sleep 5 & i=$((i+1)); done; echo started=$i"
 
 

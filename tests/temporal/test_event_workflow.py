@@ -226,7 +226,7 @@ async def test_an_image_that_cannot_be_had_is_a_failure_with_a_hint(
 async def test_a_malformed_start_fails_at_once_with_the_path(
     change: dict[str, Any], path: str, words: str, stack: Stack
 ) -> None:
-    problems = await problems_of(stack, event("echo hi", **change))
+    problems = await problems_of(stack, {**event("echo hi"), **change})
     assert words in problems[path]
 
 
