@@ -197,7 +197,7 @@ class Session:
         self, end: SandboxExit | None, stopped: ErrorInfo | None
     ) -> RunOutcome:
         status, code, error = self._judge(end, stopped)
-        if error is not None:
+        if error is not None and stopped is None:
             self._log.notice(f"{error.message} {error.hint}".strip())
         return RunOutcome(
             status=status,

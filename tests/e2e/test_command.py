@@ -1,0 +1,178 @@
+"""What a user types and sees, against a running stack."""
+
+import json
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+
+from contracts import names
+from tests.e2e.conftest import COMMAND, Cronium, environment
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def containers_of(client: docker.APIClient, execution: str) -> list[Any]:
+    label = f"{names.LABEL_EXECUTION}={execution}"
+    found: list[Any] = client.containers(all=True, filters={"label": label})
+    return found
+
+
+@pytest.mark.parametrize("name", ["hello.sh", "hello.py", "hello.js"])
+def test_a_bare_script_runs_with_its_input(name: str, cronium: Cronium) -> None:
+    done = cronium("run", str(EXAMPLES / name), "--input", '{"name": "Ada"}')
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0].startswith("Hello, Ada")
+    assert done.stdout.splitlines()[-1] == "done"
+    assert "this line goes to stderr" in done.stderr
+    assert "SUCCESS" in done.stderr
+
+
+def test_the_first_line_arrives_before_the_script_ends(state: Path) -> None:
+    script = "echo first; sleep 3; echo last"
+    process = subprocess.Popen(
+        [COMMAND, "run", "-c", script],
+        env=environment(state),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "first\n"
+    arrived = time.monotonic()
+    assert process.stdout.readline() == "last\n"
+    # The two lines are 3 s apart in the script, and so they are here.
+    assert time.monotonic() - arrived > 2
+    assert process.wait(30) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["-c", "exit 7"], 7),
+        (["-c", "trap '' TERM; sleep 60", "--timeout", "1s"], 124),
+        (["-c", "import sys; sys.exit(9)", "--type", "python"], 9),
+        (["-c", "process.exit(11)", "--type", "nodejs"], 11),
+    ],
+)
+def test_the_exit_status_tells_what_happened(
+    arguments: list[str], code: int, cronium: Cronium
+) -> None:
+    assert cronium("run", *arguments).returncode == code
+
+
+def test_json_is_the_result_alone(cronium: Cronium) -> None:
+    done = cronium("run", "-c", "echo hi; exit 3", "--json", "--env", "A=b c")
+    result = json.loads(done.stdout)
+    assert done.returncode == 3
+    assert (result["status"], result["exitCode"]) == ("FAILURE", 3)
+    assert result["error"]["type"] == "ScriptFailed"
+    assert result["logs"]["lines"] == 1
+
+
+def test_piped_output_is_exact(cronium: Cronium) -> None:
+    done = cronium("run", "-c", r"printf 'a\x00b\xff\n\033[31mred\n'", text=False)
+    assert done.stdout == b"a\x00b\xff\n\x1b[31mred\n"
+
+
+def test_ctrl_c_cancels_the_run_and_says_so(
+    state: Path, cronium: Cronium, docker_client: docker.APIClient
+) -> None:
+    execution = "ctrl-c-run"
+    process = subprocess.Popen(
+        [COMMAND, "run", "-c", "echo up; sleep 60", "--execution-id", execution],
+        env=environment(state),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert process.stdout.readline() == "up\n"
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 130
+    words = process.stderr.read()
+    assert "cancel" in words.lower()
+    assert "CANCELLED" in words
+    assert containers_of(docker_client, execution) == []
+
+
+def test_a_detached_run_can_be_followed_listed_and_cancelled(
+    cronium: Cronium, docker_client: docker.APIClient
+) -> None:
+    started = cronium("run", "-c", "echo up; sleep 60", "--detach")
+    execution = started.stdout.strip()
+    assert started.returncode == 0
+    assert execution in cronium("list").stdout
+    assert "RUNNING" in cronium("status", execution).stdout
+    cancelled = cronium("cancel", execution)
+    assert cancelled.returncode == 0, cancelled.stderr
+    assert containers_of(docker_client, execution) == []
+    assert "CANCELLED" in cronium("status", execution).stdout
+    assert "up" in cronium("logs", execution).stdout
+
+
+def test_a_log_can_be_read_from_any_line(cronium: Cronium) -> None:
+    done = cronium("run", "-c", "seq 1 50", "--json")
+    execution = json.loads(done.stdout)["executionId"]
+    whole = cronium("logs", execution, "--json").stdout.splitlines()
+    part = cronium("logs", execution, "--json", "--from-seq", "40").stdout.splitlines()
+    assert [json.loads(line)["seq"] for line in part] == list(range(40, len(whole) + 1))
+    followed = cronium("logs", execution, "-f").stdout
+    assert "50" in followed.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["-c", "x", "--input", "{bad"], "input"),
+        (["-c", "x", "--timeout", "-5"], "--timeout"),
+        (["-c", "x", "--type", "perl"], "type"),
+        (["-c", "x", "--env", "1A=2"], "env"),
+        (["no-such-file.sh"], "no-such-file.sh"),
+        (["-c", ""], "script"),
+    ],
+)
+def test_a_mistake_is_said_before_anything_starts(
+    arguments: list[str], words: str, cronium: Cronium
+) -> None:
+    done = cronium("run", *arguments)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unknown_field_in_a_file_is_named(cronium: Cronium, tmp_path: Path) -> None:
+    file = tmp_path / "bad.yaml"
+    file.write_text("type: bash\nscirpt: echo hi\n")
+    done = cronium("run", str(file))
+    assert done.returncode == 2
+    assert "did you mean script" in done.stderr
+
+
+def test_an_input_of_five_megabytes_is_refused_with_its_path(
+    cronium: Cronium, tmp_path: Path
+) -> None:
+    file = tmp_path / "big.json"
+    file.write_text(json.dumps("x" * 5_000_000))
+    done = cronium("run", "-c", "true", "--input", f"@{file}")
+    assert done.returncode == 2
+    assert "input" in done.stderr
+    assert "524288" in done.stderr
+
+
+def test_an_unknown_execution_is_a_clear_error(cronium: Cronium) -> None:
+    done = cronium("status", "no-such-execution")
+    assert done.returncode != 0
+    assert "no-such-execution" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_doctor_finds_this_machine_well(cronium: Cronium) -> None:
+    done = cronium("doctor")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "seccomp" in done.stdout + done.stderr
