@@ -65,6 +65,8 @@ def lines_of(error: CroniumError) -> list[str]:
     """Return the lines that say an error."""
     if isinstance(error, InvalidRequest):
         lines = [f"error: {_one_line(problem)}" for problem in error.problems]
+    elif isinstance(error, Interrupted):
+        lines = [str(error)]
     else:
         lines = [f"error: {error}"]
     if isinstance(error, StackFailed) and error.tail:

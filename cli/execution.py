@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cli.errors import InvalidRequest
+from cli.errors import Interrupted, InvalidRequest
 from cli.follow import LogFollower, LogUnavailable, token
 from cli.lines import LinePrinter
 from contracts import names
@@ -47,8 +47,14 @@ class ExecutionFailed(CroniumError):
     """The execution ended without a result."""
 
 
-class LeftRunning(CroniumError):
+class LeftRunning(Interrupted):
     """The user no longer waits for the execution."""
+
+    def __init__(self, execution_id: str) -> None:
+        super().__init__(
+            f"no longer waiting for {execution_id}",
+            hint=f"`cronium logs -f {execution_id}` goes on showing its log.",
+        )
 
 
 @dataclass(slots=True)
@@ -100,10 +106,7 @@ class Execution:
                     (result, leaving), return_when=asyncio.FIRST_COMPLETED
                 )
                 if not result.done():
-                    raise LeftRunning(
-                        f"left running: {self.request.execution_id}",
-                        hint=f"cronium logs -f {self.request.execution_id}",
-                    )
+                    raise LeftRunning(self.request.execution_id)
                 found = result.result()
                 await self._last_lines(viewing, follower, left)
                 return found

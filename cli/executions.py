@@ -266,7 +266,7 @@ def _time(moment: datetime) -> str:
 
 
 def _ago(moment: datetime) -> str:
-    return _short((datetime.now(UTC) - moment).total_seconds()) + " ago"
+    return _short(round((datetime.now(UTC) - moment).total_seconds())) + " ago"
 
 
 def _took(row: "Row") -> str:
@@ -278,4 +278,4 @@ def _short(seconds: float) -> str:
     for unit, length in (("d", 86_400), ("h", 3_600), ("m", 60)):
         if seconds >= 2 * length:
             return f"{seconds / length:.0f}{unit}"
-    return f"{max(0.0, seconds):.1f}s"
+    return f"{max(0, seconds):.0f}s" if seconds >= 10 else f"{max(0, seconds):.1f}s"
