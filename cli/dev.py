@@ -57,13 +57,13 @@ def dev(
     """
     settings = load(config, state_dir)
     ports = {
-        "--temporal-port": temporal_port,
-        "--ui-port": ui_port,
-        "--gateway-port": gateway_port,
+        "temporal": temporal_port,
+        "ui": ui_port,
+        "gateway": gateway_port,
     }
     if background:
         return _in_background(settings, config, ports)
-    return _in_foreground(settings, config, list(ports.values()), log_to)
+    return _in_foreground(settings, config, ports, log_to)
 
 
 def down(state_dir: StateDir = None, config: Config = None) -> int:
@@ -102,19 +102,22 @@ def _in_background(
     else:
         options = ["--config", str(config)] if config else []
         for name, port in ports.items():
-            options += [name, str(port)] if port else []
+            options += [f"--{name}-port", str(port)] if port else []
         running = start_background(settings, options)
     notes().print(_panel(running, settings.state_dir, "`cronium down` stops it"))
     return 0
 
 
 def _in_foreground(
-    settings: "Settings", config: Path | None, ports: list[int | None], log_to: str
+    settings: "Settings",
+    config: Path | None,
+    ports: dict[str, int | None],
+    log_to: str,
 ) -> int:
-    from cli.supervisor import PortWishes, Supervisor
+    from cli.supervisor import Supervisor
 
     with record.hold(settings.state_dir):
-        supervisor = Supervisor(settings, PortWishes(*ports), config, log_to, say)
+        supervisor = Supervisor(settings, ports, config, log_to, say)
         say("cronium", f"state in {settings.state_dir}")
 
         async def announce() -> None:

@@ -13,24 +13,29 @@ class PortTaken(CroniumError):
     hint = "Leave the option out, and a free port is chosen."
 
 
-def choose(wanted: int | None, usual: int, taken: set[int]) -> int:
-    """Return a free port and add it to `taken`.
+def choose(wanted: dict[str, int | None], usual: dict[str, int]) -> dict[str, int]:
+    """Return a free port for each name in `usual`.
 
     Args:
-        wanted: The port that the user insists on.
-        usual: The port to prefer otherwise.
-        taken: Ports given to others a moment ago.
+        wanted: Ports that the user insists on.
+        usual: Ports to prefer otherwise; 0 is any.
 
     Raises:
-        PortTaken: The wanted one is in use.
+        PortTaken: A wanted one is in use.
     """
-    if wanted and (wanted in taken or not is_free(wanted)):
-        raise PortTaken(f"port {wanted} is in use")
-    port = wanted or usual
-    while not port or port in taken or not is_free(port):
-        port = _any_free()
-    taken.add(port)
-    return port
+    chosen: dict[str, int] = {}
+    for name, port in wanted.items():
+        if port:
+            if port in chosen.values() or not is_free(port):
+                raise PortTaken(f"port {port} is in use")
+            chosen[name] = port
+    for name, port in usual.items():
+        while name not in chosen:
+            if port and port not in chosen.values() and is_free(port):
+                chosen[name] = port
+            else:
+                port = _any_free()
+    return chosen
 
 
 def is_free(port: int) -> bool:

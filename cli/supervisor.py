@@ -8,7 +8,6 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from cli import record
@@ -34,21 +33,12 @@ DYNAMIC_CONFIG = (
 PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL")
 
 
-@dataclass(frozen=True, slots=True)
-class PortWishes:
-    """Ports that the user insists on; None is any."""
-
-    temporal: int | None = None
-    ui: int | None = None
-    gateway: int | None = None
-
-
 class Supervisor:
     """Runs the parts of one local stack.
 
     Args:
         settings: The stack's settings; its state directory is already locked.
-        wishes: Ports.
+        wishes: Ports that the user insists on, by part; None is any.
         config: Settings file to hand to the parts.
         log: File that all output goes to, when it is not a terminal.
         say: Takes the name of a part and a line.
@@ -57,27 +47,32 @@ class Supervisor:
     def __init__(
         self,
         settings: Settings,
-        wishes: PortWishes,
+        wishes: dict[str, int | None],
         config: Path | None,
         log: str,
         say: Say,
     ) -> None:
-        taken: set[int] = set()
-        self._temporal = choose(wishes.temporal, TEMPORAL_PORT, taken)
-        ui = choose(wishes.ui, TEMPORAL_UI_PORT, taken)
-        gateway = choose(wishes.gateway, settings.gateway.port, taken)
-        health = choose(None, settings.worker.health_port, taken)
+        ports = choose(
+            wishes,
+            {
+                "temporal": TEMPORAL_PORT,
+                "ui": TEMPORAL_UI_PORT,
+                "gateway": settings.gateway.port,
+                "worker": settings.worker.health_port,
+            },
+        )
+        self._temporal = ports["temporal"]
         self._state = settings.state_dir
         self.record = record.StackRecord(
             pid=os.getpid(),
             temporal=f"{LOOPBACK}:{self._temporal}",
-            ui=f"http://{LOOPBACK}:{ui}",
-            gateway=f"http://{LOOPBACK}:{gateway}",
-            worker=f"http://{LOOPBACK}:{health}",
+            ui=f"http://{LOOPBACK}:{ports['ui']}",
+            gateway=f"http://{LOOPBACK}:{ports['gateway']}",
+            worker=f"http://{LOOPBACK}:{ports['worker']}",
             log=log,
         )
         environment = child_environment(
-            **_part_settings(settings, self.record, gateway, health, config)
+            **_part_settings(settings, self.record, ports, config)
         )
         drain = settings.worker.drain_timeout + STOP_MARGIN_SECONDS
         self._children = [
@@ -85,7 +80,7 @@ class Supervisor:
             for spec in (
                 ChildSpec(
                     "temporal",
-                    temporal_command(self._state, self._temporal, ui),
+                    temporal_command(self._state, self._temporal, ports["ui"]),
                     environment,
                 ),
                 ChildSpec("gateway", (*OURS, "gateway"), environment),
@@ -167,8 +162,7 @@ def temporal_command(state_dir: Path, port: int, ui_port: int) -> list[str]:
 def _part_settings(
     settings: Settings,
     stack: record.StackRecord,
-    gateway_port: int,
-    health_port: int,
+    ports: dict[str, int],
     config: Path | None,
 ) -> dict[str, str]:
     variables = {
@@ -176,8 +170,8 @@ def _part_settings(
         "CRONIUM_TEMPORAL_ADDRESS": stack.temporal,
         "CRONIUM_TEMPORAL_NAMESPACE": settings.temporal.namespace or "default",
         "CRONIUM_GATEWAY_URL": stack.gateway,
-        "CRONIUM_GATEWAY_PORT": str(gateway_port),
-        "CRONIUM_WORKER_HEALTH_PORT": str(health_port),
+        "CRONIUM_GATEWAY_PORT": str(ports["gateway"]),
+        "CRONIUM_WORKER_HEALTH_PORT": str(ports["worker"]),
         "PYTHONUNBUFFERED": "1",
     }
     if settings.log_format == "auto":
