@@ -46,7 +46,8 @@ lock: ## write requirements.lock anew
 	  --no-emit-trusted-host -o requirements.lock pyproject.toml
 
 docs: ## write the generated pages anew
-	@$(VENV)/python -m worker.settings > docs/configuration.md
+	@{ printf '# Configuration\n\n'; cat docs/configuration.head; \
+	  $(VENV)/python -m worker.settings; } > docs/configuration.md
 
 clean: ## remove what can be made again
 	@rm -rf .venv build .pytest_cache .mypy_cache .ruff_cache .coverage*

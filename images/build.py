@@ -1,8 +1,8 @@
 """Builds the image in which scripts run, unless the one at hand is up to date.
 
 Runs with nothing but the system's Python and the docker command. The base is
-debian:12-slim where a registry answers; otherwise Debian is bootstrapped from its package
-archive with mmdebstrap.
+debian:12-slim where a registry answers; otherwise Debian is bootstrapped from its
+package archive with mmdebstrap.
 """
 
 import argparse

@@ -1,0 +1,216 @@
+"""Prepares a checkout: virtual environment, dependencies, Docker Engine, runner image.
+
+`make setup` runs it with the system's Python. Every step looks first and does nothing
+when there is nothing to do, so it can run before each start.
+"""
+
+import hashlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+STAMP = VENV / "cronium-setup.stamp"
+LOCK = ROOT / "requirements.lock"
+INPUTS = (LOCK, ROOT / "pyproject.toml")
+DOCKER_SOCKET = "/var/run/docker.sock"
+DAEMON_LOG = Path("/var/log/cronium-dockerd.log")
+DAEMON_SECONDS = 60
+# The commands that must be here, and the Debian package that brings each.
+COMMANDS = {
+    "dockerd": "docker.io",
+    "docker": "docker.io",
+    "iptables": "iptables",
+    "ip": "iproute2",
+    "mmdebstrap": "mmdebstrap",
+}
+
+
+class SetupFailed(Exception):
+    """Setup cannot go on; the text says what to do."""
+
+
+def say(step: str, what: str) -> None:
+    """One line about one step."""
+    print(f"setup: {step}: {what}", flush=True)
+
+
+def run(*command: str, failure: str) -> None:
+    """Run a command quietly; show what it said only if it fails."""
+    done = subprocess.run(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    if done.returncode:
+        print(done.stdout, file=sys.stderr)
+        raise SetupFailed(failure)
+
+
+def apt_install(*packages: str) -> None:
+    """Install Debian packages, or say that somebody must."""
+    wanted = " ".join(packages)
+    by_hand = f"apt-get update && apt-get install -y --no-install-recommends {wanted}"
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        raise SetupFailed(f"{wanted} missing. As root, run: {by_hand}")
+    say("packages", f"installing {wanted}")
+    os.environ["DEBIAN_FRONTEND"] = "noninteractive"
+    failure = f"apt-get failed (see above). When it works, run: {by_hand}"
+    run("apt-get", "update", failure=failure)
+    run(
+        *("apt-get", "install", "-y", "--no-install-recommends", *packages),
+        failure=failure,
+    )
+
+
+def python_is_new_enough() -> None:
+    """Refuse a Python that the code does not run on."""
+    if sys.version_info < (3, 11):  # noqa: UP036 — a newcomer may have an older one
+        raise SetupFailed(
+            f"Python {sys.version.split()[0]} is too old. Install Python 3.11 or newer "
+            "and run: make setup PYTHON=python3.11"
+        )
+
+
+def virtual_environment() -> None:
+    """Make `.venv` if it is not there or does not start."""
+    if PYTHON.exists() and subprocess.run([PYTHON, "-c", "import pip"]).returncode == 0:
+        return say("venv", ".venv is there")
+    try:
+        import ensurepip  # noqa: F401 — Debian ships it in a package of its own
+    except ImportError:
+        apt_install("python3-venv")
+    run(
+        *(sys.executable, "-m", "venv", "--clear", str(VENV)),
+        failure=f"{sys.executable} could not make {VENV} (see above).",
+    )
+    return say("venv", "made .venv")
+
+
+def dependencies() -> None:
+    """Install exactly what the lock names, when the lock or the project changed."""
+    digest = hashlib.sha256(b"\0".join(p.read_bytes() for p in INPUTS)).hexdigest()
+    if STAMP.exists() and STAMP.read_text() == digest:
+        return say("dependencies", "up to date")
+    begin = time.monotonic()
+    pip = (str(PYTHON), "-m", "pip", "--disable-pip-version-check", "install")
+    run(
+        *(*pip, "--require-hashes", "-r", str(LOCK)),
+        failure="pip could not install requirements.lock (see above).",
+    )
+    run(
+        *(*pip, "--no-deps", "--no-build-isolation", "-e", str(ROOT)),
+        failure="pip could not install this project (see above).",
+    )
+    STAMP.write_text(digest)
+    return say("dependencies", f"installed in {time.monotonic() - begin:.0f} s")
+
+
+def daemon_answers() -> bool:
+    """Whether a Docker Engine speaks on its socket."""
+    try:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(5)
+            client.connect(DOCKER_SOCKET)
+            client.sendall(b"GET /_ping HTTP/1.0\r\n\r\n")
+            return b" 200 " in client.recv(64)
+    except PermissionError:
+        raise SetupFailed(
+            f"No right to use {DOCKER_SOCKET}. Join the group (as root: usermod -aG "
+            "docker <you>), log in again, and run: make setup"
+        ) from None
+    except OSError:
+        return False
+
+
+def missing_packages(running: bool) -> list[str]:
+    """The Debian packages whose commands are not here."""
+    # A daemon that somebody else runs needs none of its own programs here.
+    needed = {"docker": "docker.io"} if running else dict(COMMANDS)
+    needed["mmdebstrap"] = COMMANDS["mmdebstrap"]
+    if os.geteuid() != 0:
+        # Only bootstrapping the image needs it; images/build.py says so if it comes up.
+        del needed["mmdebstrap"]
+    return sorted({p for command, p in needed.items() if shutil.which(command) is None})
+
+
+def docker_engine() -> None:
+    """Find, install or start the Docker Engine."""
+    missing = missing_packages(daemon_answers())
+    if missing:
+        apt_install(*missing)
+    # Installing the package may have started it.
+    if daemon_answers():
+        return say("docker", "the engine answers")
+    if os.geteuid() != 0:
+        raise SetupFailed(
+            f"No Docker Engine answers on {DOCKER_SOCKET}. As root, run: dockerd "
+            "(or: systemctl start docker)"
+        )
+    start_daemon()
+    return say("docker", "started the engine")
+
+
+def start_daemon() -> None:
+    """Start dockerd the way this machine starts things, and wait until it answers."""
+    if Path("/run/systemd/system").is_dir():
+        run("systemctl", "start", "docker", failure="systemctl could not start docker.")
+        process = None
+    else:
+        with DAEMON_LOG.open("ab") as log:
+            process = subprocess.Popen(
+                ["dockerd"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+    wait_for_daemon(process)
+
+
+def wait_for_daemon(process: subprocess.Popen[bytes] | None) -> None:
+    """Return when the engine answers; fail early when its process has ended."""
+    deadline = time.monotonic() + DAEMON_SECONDS
+    while not daemon_answers():
+        ended = process is not None and process.poll() is not None
+        if ended or time.monotonic() > deadline:
+            raise SetupFailed(f"dockerd did not come up.\n{tail_of_log(process)}")
+        time.sleep(0.2)
+
+
+def tail_of_log(process: subprocess.Popen[bytes] | None) -> str:
+    """The end of what dockerd wrote, or where to find it."""
+    if process is None:
+        return "Its messages: journalctl -u docker"
+    lines = DAEMON_LOG.read_text(errors="replace").splitlines()[-20:]
+    return "\n".join([f"The end of {DAEMON_LOG}:", *lines])
+
+
+def runner_image() -> None:
+    """Build the image in which scripts run."""
+    build = [sys.executable, str(ROOT / "images" / "build.py")]
+    if subprocess.run(build).returncode:
+        raise SetupFailed("the runner image could not be built (see above).")
+
+
+def main() -> int:
+    """Do every step in order; stop at the first that fails."""
+    try:
+        python_is_new_enough()
+        virtual_environment()
+        dependencies()
+        docker_engine()
+        runner_image()
+    except SetupFailed as error:
+        print(f"setup: {error}", file=sys.stderr)
+        return 1
+    say("done", "next: make demo")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
