@@ -1,53 +1,54 @@
-# Everything a developer or a newcomer types. `make` lists it.
+# Everything a developer runs. `make` alone lists it.
 PYTHON ?= python3
-VENV := .venv/bin
+BIN := .venv/bin
 COVERED := contracts/*,workflows/*,logstream/*,engines/docker/*
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo down test lint fmt bench coverage images lock docs clean
+.PHONY: help setup demo down test lint fmt coverage bench images seccomp lock clean
 
-help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## make .venv, find or install Docker, build the runner image
+setup: ## Prepare this checkout: venv, dependencies, Docker Engine, runner image
 	@$(PYTHON) scripts/setup.py
 
-demo: setup ## run five examples with live lines
-	@$(VENV)/cronium demo
+demo: setup ## Start everything and run an example
+	@$(BIN)/cronium demo
 
-down: ## stop the local stack
-	@$(VENV)/cronium down
+down: ## Stop what `make demo` started
+	@$(BIN)/cronium down
 
-test: setup ## run all tests
-	@$(VENV)/python -m pytest -n 2 --dist loadfile tests
+test: setup ## Run all tests
+	@$(BIN)/python -m pytest -n 2 --dist loadfile tests
 
-lint: ## check style and types
-	@$(VENV)/ruff check .
-	@$(VENV)/ruff format --check .
-	@$(VENV)/mypy
+lint: ## Check style, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
-fmt: ## format the code
-	@$(VENV)/ruff check --fix -q .
-	@$(VENV)/ruff format .
+fmt: ## Put the code into shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
-bench: setup ## measure, and write docs/performance.md
-	@$(VENV)/python -m bench
+coverage: setup ## Run all tests and hold the core to 90 % coverage
+	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term tests
+	$(BIN)/coverage report --include='$(COVERED)' --fail-under=90
 
-coverage: setup ## run all tests and fail below 90 % of the core
-	@$(VENV)/python -m pytest -n 2 --dist loadfile --cov --cov-report= tests
-	@$(VENV)/coverage report --include='$(COVERED)' --fail-under=90
+bench: setup ## Measure
+	@$(BIN)/python -m bench
 
-images: ## build the runner image when its inputs changed
-	@$(PYTHON) images/build.py
+images: ## Build the runner image if its inputs changed (FORCE=1 in any case)
+	@$(PYTHON) images/build.py $(if $(FORCE),--force)
 
-lock: ## write requirements.lock anew
-	@$(PYTHON) -m venv build/lock && build/lock/bin/pip install -q pip-tools
-	@build/lock/bin/pip-compile --quiet --upgrade --generate-hashes --extra dev \
-	  --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links \
-	  --no-emit-trusted-host -o requirements.lock pyproject.toml
+seccomp: ## Make the seccomp profile from its readable list
+	$(PYTHON) scripts/make_seccomp.py
 
-docs: ## write the generated pages anew
-	@{ printf '# Configuration\n\n'; cat docs/configuration.head; \
-	  $(VENV)/python -m worker.settings; } > docs/configuration.md
+lock: ## Resolve the dependencies anew (needs pip-tools: PIP_COMPILE=<path>)
+	$(or $(PIP_COMPILE),pip-compile) --quiet --generate-hashes --no-emit-index-url \
+	  --no-emit-find-links --no-emit-trusted-host --extra dev --allow-unsafe \
+	  --strip-extras -o requirements.lock pyproject.toml
 
-clean: ## remove what can be made again
-	@rm -rf .venv build .pytest_cache .mypy_cache .ruff_cache .coverage*
+clean: ## Remove what tools left behind (keeps .venv and images)
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* \
+	  build dist

@@ -29,6 +29,10 @@ FromSeq = Annotated[
 JsonLines = Annotated[
     bool, typer.Option("--json", help="One JSON object per line, with its numbers.")
 ]
+Link = Annotated[
+    bool,
+    typer.Option("--link", help="Print the address of the log page, with a token."),
+]
 
 
 def logs(
@@ -36,6 +40,7 @@ def logs(
     follow: Follow = False,
     from_seq: FromSeq = 1,
     as_json: JsonLines = False,
+    link: Link = False,
     config: Config = None,
     state_dir: StateDir = None,
 ) -> int:
@@ -46,11 +51,17 @@ def logs(
       cronium logs 0199c2ab5e7d4f… | grep ERROR
 
       cronium logs -f ID --json | jq -r .text
+
+      cronium logs ID --link
     """
     from cli.stack import require
 
     stack = require(load(config, state_dir))
     wanted = execution_of(execution_id) or execution_id
+    if link:
+        # The fragment never leaves the browser, so no server log has the token.
+        print(f"{stack.links(wanted, '')['Logs']}#token={token(stack, wanted)}")
+        return 0
     printer = None if as_json else LinePrinter(colours=not notes().no_color)
     return asyncio.run(_show(stack, wanted, follow, from_seq, printer))
 

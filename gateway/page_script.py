@@ -186,7 +186,7 @@ SCRIPT = r"""
   });
 
   if (!id) note.textContent = "The address has no execution id.";
-  else if (!token) note.textContent = "The address has no token: add #token=…";
+  else if (!token) note.textContent = "This address has no token: `cronium logs ID --link` prints one that does.";
   else connect();
 })();
 """

@@ -69,7 +69,7 @@ def apt_install(*packages: str) -> None:
 
 def python_is_new_enough() -> None:
     """Refuse a Python that the code does not run on."""
-    if sys.version_info < (3, 11):  # noqa: UP036 — a newcomer may have an older one
+    if sys.version_info < (3, 11):  # noqa: UP036 (whoever runs setup has any Python)  # noqa: UP036 — a newcomer may have an older one
         raise SetupFailed(
             f"Python {sys.version.split()[0]} is too old. Install Python 3.11 or newer "
             "and run: make setup PYTHON=python3.11"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import docker
+import httpx
 import pytest
 
 from contracts import names
@@ -176,3 +177,13 @@ def test_doctor_finds_this_machine_well(cronium: Cronium) -> None:
     done = cronium("doctor")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "seccomp" in done.stdout + done.stderr
+
+
+def test_the_link_opens_the_log_page_with_a_token(cronium: Cronium) -> None:
+    execution = cronium("run", "-c", "echo hi", "--detach").stdout.strip()
+    address, _, token = cronium("logs", execution, "--link").stdout.partition("#token=")
+    assert httpx.get(address).status_code == 200
+    api = address.replace("/logs/", "/api/executions/") + "/logs"
+    bearer = {"Authorization": f"Bearer {token.strip()}"}
+    assert httpx.get(api, headers=bearer).status_code in (200, 404)
+    assert httpx.get(api).status_code == 401
