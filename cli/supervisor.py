@@ -30,7 +30,7 @@ DYNAMIC_CONFIG = (
     "system.forceSearchAttributesCacheRefreshOnRead=true",
 )
 # WAL with NORMAL survives a killed process; only a power cut may lose the last commits.
-PRAGMAS = ("journal_mode=WAL", "synchronous=OFF")
+PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL")
 
 
 class Supervisor:

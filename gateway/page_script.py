@@ -186,7 +186,8 @@ SCRIPT = r"""
   });
 
   if (!id) note.textContent = "The address has no execution id.";
-  else if (!token) note.textContent = "This address has no token: `cronium logs ID --link` prints one that does.";
-  else connect();
+  else if (token) connect();
+  else note.textContent =
+    "This address has no token: `cronium logs ID --link` prints one that has.";
 })();
 """
