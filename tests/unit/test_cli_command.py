@@ -1,0 +1,253 @@
+"""The command line itself: help, exit statuses, and one clear line per mistake."""
+
+import io
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from temporalio.exceptions import ApplicationError
+
+from cli.demo import EXAMPLES, SCENES
+from cli.errors import (
+    Interrupted,
+    InvalidRequest,
+    StackFailed,
+    exit_status,
+    lines_of,
+    report,
+)
+from cli.event_file import RunOptions, request_of_file
+from cli.execution import ExecutionFailed, LeftRunning, refusal
+from cli.executions import _ago, _short
+from cli.lookup import unknown
+from cli.main import run_command
+from cli.outcome import print_result
+from cli.run import new_execution_id
+from cli.stack import Stack
+from contracts.errors import ErrorInfo
+from contracts.results import ExecutionResult, LogCounts, Status
+from worker.settings import child_environment
+
+
+@pytest.fixture(autouse=True)
+def _nothing_configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in child_environment():
+        if name.startswith(("CRONIUM_", "TEMPORAL_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("CRONIUM_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+
+
+def result(status: Status, exit_code: int | None = None) -> ExecutionResult:
+    return ExecutionResult(
+        execution_id="x1",
+        event_id="e",
+        event_name="E",
+        status=status,
+        exit_code=exit_code,
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "expected"),
+    [
+        (Status.SUCCESS, 0, 0),
+        (Status.FAILURE, 7, 7),
+        (Status.FAILURE, 255, 255),
+        (Status.FAILURE, None, 1),
+        (Status.FAILURE, 0, 1),
+        (Status.FAILURE, -9, 1),
+        (Status.FAILURE, 300, 1),
+        (Status.TIMEOUT, -1, 124),
+        (Status.CANCELLED, -2, 130),
+        (Status.LOST, None, 1),
+        (Status.PARTIAL, 102, 1),
+    ],
+)
+def test_the_exit_status_tells_how_a_run_ended(
+    status: Status, code: int | None, expected: int
+) -> None:
+    assert exit_status(result(status, code)) == expected
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        [],
+        *([name] for name in ("run", "logs", "status", "list", "cancel", "dev")),
+        *([name] for name in ("down", "demo", "doctor", "worker", "gateway")),
+    ],
+)
+def test_every_command_explains_itself(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command([*command, "--help"]) == 0
+    printed = capsys.readouterr().out
+    assert "Usage: cronium" in printed
+    if command and command[0] not in ("demo", "down", "doctor"):
+        assert "Examples:" in printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["run"], "error: give either a FILE or -c CODE"),
+        (["run", "nope.sh"], "error: script: cannot read nope.sh: No such file"),
+        (["run", "-c", "x", "--input", "{bad"], "error: input: not valid JSON"),
+        (["run", "-c", "x", "--env", "A"], "error: --env: expected NAME=VALUE"),
+        (["run", "-c", "x", "--type", "ruby"], "error: event.type: Input should be"),
+        (["run", "-c", "x", "--timeout", "5x"], "error: --timeout: expected a dur"),
+        (["run", "-c", " "], "error: event: script: an event of type bash needs"),
+        (["run", "-c", "x", "--execution-id", "a b"], "error: executionId: "),
+        (["list", "--status", "odd"], "error: --status: expected one of PENDING"),
+    ],
+)
+def test_a_mistake_is_one_clear_line_and_status_2(
+    arguments: list[str], line: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert run_command(arguments) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    errors = [text for text in printed.err.splitlines() if not text.startswith("hint")]
+    assert len(errors) == 1
+    assert errors[0].startswith(line)
+    assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize("arguments", [["rnu"], ["run", "--nope"], ["list", "-n", "0"]])
+def test_a_wrong_command_line_has_status_2(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(arguments) == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["list"], ["status", "x"], ["cancel", "x"], ["logs", "x"]]
+)
+def test_without_a_stack_the_way_to_one_is_said(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(arguments) == 1
+    assert "cronium dev" in capsys.readouterr().err
+
+
+def test_stopping_what_does_not_run_is_no_error(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run_command(["down"]) == 0
+    assert "No local stack runs" in capsys.readouterr().err
+
+
+def test_bad_settings_are_said_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CRONIUM_DOCKER_SLOTS", "many")
+    assert run_command(["list"]) == 1
+    printed = capsys.readouterr().err.splitlines()
+    assert printed[0].startswith("error: CRONIUM_DOCKER_SLOTS: ")
+    assert printed[1].startswith("hint: ")
+
+
+def test_a_refusal_of_the_worker_is_told_like_one_of_ours() -> None:
+    wrong = [{"path": "event.name", "message": "required, but missing"}]
+    error = refusal(ApplicationError("bad", wrong, type="PayloadValidationError"))
+    assert isinstance(error, InvalidRequest)
+    assert lines_of(error) == ["error: event.name: required, but missing"]
+    error = refusal(ApplicationError("9 asked", "Lower it.", type="CeilingExceeded"))
+    assert lines_of(error) == ["error: 9 asked", "hint: Lower it."]
+    assert report(error) == 2
+
+
+def test_any_other_end_without_a_result_is_a_failure() -> None:
+    error = refusal(ApplicationError("boom", type="KeyError"))
+    assert isinstance(error, ExecutionFailed)
+    assert report(error) == 1
+    assert isinstance(refusal(None), ExecutionFailed)
+
+
+def test_an_interrupt_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert report(Interrupted("stopped")) == 130
+    assert report(LeftRunning("x1")) == 130
+    printed = capsys.readouterr().err
+    assert "error" not in printed
+    assert "cronium logs -f x1" in printed
+
+
+def test_a_stack_that_failed_shows_the_tail_of_its_log() -> None:
+    error = StackFailed("not ready", hint="See it.", tail="one\ntwo")
+    assert lines_of(error) == [
+        "error: not ready",
+        "  | one",
+        "  | two",
+        "hint: See it.",
+    ]
+
+
+def test_an_unknown_id_names_the_closest_known_ones() -> None:
+    known = ["0199aa01", "0199aa02", "ffff"]
+    assert unknown("0199aa", known).user_hint == "Did you mean 0199aa01 or 0199aa02?"
+    assert unknown("0199ab01", known).user_hint.startswith("Did you mean 0199aa01")
+    assert "cronium list" in unknown("zzz", known).user_hint
+
+
+def test_later_execution_ids_sort_after_earlier_ones() -> None:
+    ids = [new_execution_id() for _ in range(50)]
+    assert len(set(ids)) == 50
+    assert [i[:12] for i in ids] == sorted(i[:12] for i in ids)
+
+
+def test_a_result_is_shown_with_all_that_matters(tmp_path: Path) -> None:
+    shown = result(Status.FAILURE, 7).model_copy(
+        update={
+            "event_name": "[red]\x1b]0;x\x07E",
+            "attempts": 3,
+            "output": {"n": 1},
+            "condition": False,
+            "error": ErrorInfo(type="ScriptFailed", message="code 7", hint="Look."),
+            "logs": LogCounts(lines=9, bytes=90, dropped_lines=4),
+        }
+    )
+    console = Console(width=40, record=True, file=io.StringIO())
+    link = "http://127.0.0.1:1/logs/" + "x" * 60
+    print_result(console, shown, {"Logs": link})
+    text = console.export_text()
+    for words in ("FAILURE", "[red]E", "ScriptFailed: code 7", "Look.", "'n': 1", "x1"):
+        assert words in text
+    assert "false" in text
+    assert "4 of them dropped" in " ".join(text.split())
+    assert link in text
+
+
+def test_links_carry_ids_that_need_quoting(tmp_path: Path) -> None:
+    stack = Stack(
+        temporal=None,
+        namespace="a.b",
+        gateway="http://g",
+        public_gateway="https://p",
+        ui="http://ui",
+        secret_file=tmp_path / "s",
+    )
+    assert stack.links("x1", "event:e:x1") == {
+        "Logs": "https://p/logs/x1",
+        "Temporal": "http://ui/namespaces/a.b/workflows/event%3Ae%3Ax1",
+    }
+
+
+def test_every_example_of_the_demo_is_a_valid_event() -> None:
+    for scene in SCENES:
+        request = request_of_file(EXAMPLES / scene.file, RunOptions(), "x1")
+        assert request.event.retries == scene.attempts - 1
+
+
+def test_times_in_tables_are_short() -> None:
+    assert [_short(n) for n in (0.44, 59.6, 150, 7300, 200_000)] == [
+        "0.4s",
+        "60s",
+        "2m",
+        "2h",
+        "2d",
+    ]
+    assert _ago(datetime.now(UTC)) == "0.0s ago"

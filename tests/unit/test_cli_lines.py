@@ -1,0 +1,141 @@
+"""Lines on a terminal and in a pipe; control sequences that must not be obeyed."""
+
+import base64
+import io
+import os
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cli.lines import LinePrinter
+from cli.sanitising import neutralise
+from contracts.logs import LogLine, Stream
+
+
+class Terminal(io.BytesIO):
+    """An output that says that it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def line(
+    text: str,
+    stream: Stream = Stream.STDOUT,
+    raw: bytes | None = None,
+    dropped: int = 0,
+) -> LogLine:
+    return LogLine(
+        seq=1,
+        target="local",
+        attempt=1,
+        stream=stream,
+        stream_seq=1,
+        timestamp=datetime.now(UTC),
+        text=text,
+        raw=None if raw is None else base64.b64encode(raw).decode(),
+        dropped=dropped,
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain é 漢 \t tab", "plain é 漢 \t tab"),
+        ("\x1b[31mred\x1b[0m", "\x1b[31mred\x1b[0m\x1b[0m"),
+        ("\x1b[1;38;5;200mx", "\x1b[1;38;5;200mx\x1b[0m"),
+        ("\x1b]0;title\x07x", "x"),
+        ("\x1b]52;c;aGk=\x1b\\x", "x"),
+        ("\x1b]8;;http://a\x1b\\link\x1b]8;;\x1b\\", "link"),
+        ("\x9d0;title\x9cx", "x"),
+        ("\x1bP+q\x1b\\x", "x"),
+        ("\x1b[2J\x1b[H\x1b[10;10Hx\x1b[?1049h", "x"),
+        ("\x1b[6n\x1b[>c\x1b[?25lx", "x"),
+        ("\x9b2Jx", "x"),
+        ("\x1bcx\x1b7\x1b8\x1b(0", "x"),
+        ("a\x07b\x08c\x00", "a\u2407b\u2408c\u2400"),
+        ("50%\r100%", "100%"),
+        ("windows\r", "windows"),
+        ("a\u202eb\u2066c", "a\ufffdb\ufffdc"),
+        ("\x1b]0;never ends", ""),
+        ("\x1b[", ""),
+        ("\x1b", ""),
+    ],
+)
+def test_a_terminal_gets_colours_and_nothing_else(text: str, shown: str) -> None:
+    assert neutralise(text) == shown
+
+
+def test_colours_are_left_out_where_they_do_not_belong() -> None:
+    assert neutralise("\x1b[31mred\x1b[0m", colours=False) == "red"
+
+
+@given(st.text(alphabet=st.characters(codec="utf-8"), max_size=200))
+def test_whatever_a_script_prints_only_colours_reach_the_terminal(text: str) -> None:
+    shown = neutralise("".join("\x1b[" if c == "é" else c for c in text))
+    rest = shown.replace("\x1b[0m", "")
+    while "\x1b" in rest:
+        before, _, after = rest.partition("\x1b")
+        head, final, tail = after.partition("m")
+        assert head.startswith("[")
+        assert final == "m"
+        assert set(head[1:]) <= set("0123456789;:")
+        rest = before + tail
+    assert not any((ord(c) < 0x20 and c != "\t") or 0x7F <= ord(c) < 0xA0 for c in rest)
+
+
+def test_into_a_pipe_go_the_exact_bytes() -> None:
+    out, err = io.BytesIO(), io.BytesIO()
+    LinePrinter(out, err).print(
+        [
+            line("\x1b[2Jclear \ufffd", raw=b"\x1b[2Jclear \xff\0"),
+            line("é"),
+            line("wrong", Stream.STDERR),
+            line("try 1/1", Stream.SYSTEM),
+            line("12 lines dropped", dropped=12),
+        ]
+    )
+    assert out.getvalue() == b"\x1b[2Jclear \xff\0\n\xc3\xa9\n"
+    assert err.getvalue() == b"wrong\ntry 1/1\n12 lines dropped\n"
+
+
+def test_on_a_terminal_streams_differ_by_colour() -> None:
+    out, err = Terminal(), Terminal()
+    LinePrinter(out, err).print(
+        [
+            line("\x1b[2Jplain", raw=b"\x1b[2Jplain"),
+            line("wrong", Stream.STDERR),
+            line("try 1/1", Stream.SYSTEM),
+        ]
+    )
+    assert out.getvalue() == b"plain\n"
+    assert err.getvalue() == (
+        "\x1b[31mwrong\x1b[0m\n\x1b[2m· try 1/1\x1b[0m\n".encode()
+    )
+
+
+def test_each_side_is_a_terminal_or_not_by_itself() -> None:
+    out, err = io.BytesIO(), Terminal()
+    LinePrinter(out, err).print([line("\x1b[2Jx"), line("y", Stream.STDERR)])
+    assert out.getvalue() == b"\x1b[2Jx\n"
+    assert err.getvalue() == b"\x1b[31my\x1b[0m\n"
+
+
+def test_without_colours_a_terminal_is_still_protected() -> None:
+    err = Terminal()
+    printer = LinePrinter(io.BytesIO(), err, colours=False)
+    printer.print([line("\x1b[2Jx", Stream.STDERR), line("note", Stream.SYSTEM)])
+    assert err.getvalue() == "x\n· note\n".encode()
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as out:
+        printer = LinePrinter(out, io.BytesIO())
+        assert not printer.reader_gone
+        printer.print([line("x")])
+        assert printer.reader_gone
+        printer.print([line("y")])
