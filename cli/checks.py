@@ -222,8 +222,10 @@ async def _clock(stack: "Stack") -> Check:
     """Compare our clock with the gateway's: tokens live by it."""
     import httpx
 
+    from cli.http import http_client
+
     began = time.time()
-    async with httpx.AsyncClient(timeout=3, trust_env=False) as http:
+    async with http_client(stack.gateway, 3) as http:
         try:
             answer = await http.get(f"{stack.gateway}/ready")
             theirs = parsedate_to_datetime(answer.headers["date"])

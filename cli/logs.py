@@ -102,9 +102,11 @@ async def _stored(
     """
     import httpx
 
+    from cli.http import http_client
+
     url = f"{stack.gateway}/api/executions/{quote(execution_id, safe='')}/logs"
     headers = {"Authorization": f"Bearer {token(stack, execution_id)}"}
-    async with httpx.AsyncClient(trust_env=False, timeout=30.0) as http:
+    async with http_client(stack.gateway, 30.0) as http:
         while True:
             parameters = {"fromSeq": from_seq, "limit": PAGE_LINES}
             try:
@@ -129,11 +131,12 @@ async def _unknown(stack: "Stack", execution_id: str) -> NotFound:
     import httpx
 
     from cli.follow import service_token
+    from cli.http import http_client
     from cli.lookup import unknown
 
     headers = {"Authorization": f"Bearer {service_token(stack)}"}
     try:
-        async with httpx.AsyncClient(trust_env=False, timeout=5.0) as http:
+        async with http_client(stack.gateway, 5.0) as http:
             answer = await http.get(
                 f"{stack.gateway}/api/executions",
                 params={"limit": 500},

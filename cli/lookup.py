@@ -146,10 +146,11 @@ async def _ask_gateway(stack: "Stack", execution_id: str) -> str | None:
     import httpx
 
     from cli.follow import LogUnavailable, service_token
+    from cli.http import http_client
 
     try:
         headers = {"Authorization": f"Bearer {service_token(stack)}"}
-        async with httpx.AsyncClient(timeout=3.0, trust_env=False) as http:
+        async with http_client(stack.gateway, 3.0) as http:
             url = f"{stack.gateway}/api/executions/{quote(execution_id, safe='')}"
             answer = await http.get(url, headers=headers)
             found = answer.json().get("workflowId") if answer.is_success else None

@@ -74,9 +74,10 @@ async def http_problem(url: str) -> str | None:
     """Return why the server of a /ready address is not ready, or None."""
     import httpx
 
+    from cli.http import http_client
+
     try:
-        # The address is our own: a proxy of the environment is not for it.
-        async with httpx.AsyncClient(timeout=CALL_SECONDS, trust_env=False) as client:
+        async with http_client(url, CALL_SECONDS) as client:
             answer = await client.get(url)
     except httpx.HTTPError:
         return f"no answer at {url}"

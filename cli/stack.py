@@ -1,12 +1,15 @@
 """Find the stack that a command works with, or start one in the background."""
 
 import asyncio
+import contextlib
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
+
+from rich.markup import escape
 
 from cli import record
 from cli.errors import StackFailed, StackMissing
@@ -16,7 +19,8 @@ from cli.terminal import notes
 if TYPE_CHECKING:
     from worker.settings import Settings
 
-START_SECONDS = 90.0
+START_SECONDS = 60.0
+STOP_SECONDS = 30.0
 TAIL_LINES = 15
 
 
@@ -139,11 +143,15 @@ async def _wait_for(
     tail = _tail(log, begin)
     if not alive():
         raise StackFailed("the stack ended at once", hint=f"See {log}.", tail=tail)
+    # Half a stack would be found by the next command, which then would hang.
+    process.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        await asyncio.to_thread(process.wait, STOP_SECONDS)
     reasons = "; ".join(f"{part}: {why}" for part, why in waiting.items())
     raise StackFailed(
         f"not ready after {START_SECONDS:g} s: {reasons}",
         tail=tail,
-        hint=f"`cronium doctor` checks this host; `cronium down` stops it. See {log}.",
+        hint=f"`cronium doctor` checks this host. All of the log is in {log}.",
     )
 
 
@@ -163,7 +171,8 @@ async def _recorded(
 
 async def _show(waiting: dict[str, str], update: Callable[[str], None]) -> None:
     while True:
-        update(f"Waiting for {', '.join(waiting)} …")
+        reasons = "; ".join(f"{part} ({why})" for part, why in waiting.items())
+        update(f"Waiting for {escape(reasons)} …")
         await asyncio.sleep(0.2)
 
 

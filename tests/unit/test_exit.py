@@ -5,10 +5,17 @@ import sys
 
 import pytest
 
+from worker.settings import child_environment
+
 
 def ended(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        # Buffered, so that something is left to be flushed at the end.
+        env=child_environment(PYTHONUNBUFFERED=""),
     )
 
 
