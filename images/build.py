@@ -74,6 +74,8 @@ def have(image: str) -> bool:
 
 def bootstrap(digest: str) -> None:
     """Make the base from Debian's package archive and give it to the daemon."""
+    if shutil.which("docker") is None:
+        raise BuildFailed("The docker command is not here; run: make setup")
     if shutil.which("mmdebstrap") is None:
         raise BuildFailed(
             f"No registry gave {PUBLIC_BASE} and mmdebstrap is not installed: "

@@ -5,12 +5,15 @@ when there is nothing to do, so it can run before each start.
 """
 
 import hashlib
+import http.client
+import json
 import os
 import shutil
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -22,6 +25,10 @@ INPUTS = (LOCK, ROOT / "pyproject.toml")
 DOCKER_SOCKET = "/var/run/docker.sock"
 DAEMON_LOG = Path("/var/log/cronium-dockerd.log")
 DAEMON_SECONDS = 60
+SYSTEMD = Path("/run/systemd/system")
+INIT_SCRIPT = Path("/etc/init.d/docker")
+# A bootstrap verifies Debian's packages with it; other distributions may lack it.
+KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 # The commands that must be here, and the Debian package that brings each.
 COMMANDS = {
     "dockerd": "docker.io",
@@ -69,7 +76,7 @@ def apt_install(*packages: str) -> None:
 
 def python_is_new_enough() -> None:
     """Refuse a Python that the code does not run on."""
-    if sys.version_info < (3, 11):  # noqa: UP036 (whoever runs setup has any Python)  # noqa: UP036 — a newcomer may have an older one
+    if sys.version_info < (3, 11):  # noqa: UP036 — a newcomer may have an older one
         raise SetupFailed(
             f"Python {sys.version.split()[0]} is too old. Install Python 3.11 or newer "
             "and run: make setup PYTHON=python3.11"
@@ -83,7 +90,7 @@ def virtual_environment() -> None:
     try:
         import ensurepip  # noqa: F401 — Debian ships it in a package of its own
     except ImportError:
-        apt_install("python3-venv")
+        apt_install("python{}.{}-venv".format(*sys.version_info))
     run(
         *(sys.executable, "-m", "venv", "--clear", str(VENV)),
         failure=f"{sys.executable} could not make {VENV} (see above).",
@@ -110,32 +117,47 @@ def dependencies() -> None:
     return say("dependencies", f"installed in {time.monotonic() - begin:.0f} s")
 
 
-def daemon_answers() -> bool:
-    """Whether a Docker Engine speaks on its socket."""
-    try:
-        with socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(5)
+def ask_daemon(path: str) -> bytes | None:
+    """What the Docker Engine answers on its socket, or nothing if none does."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(5)
+        try:
             client.connect(DOCKER_SOCKET)
-            client.sendall(b"GET /_ping HTTP/1.0\r\n\r\n")
-            return b" 200 " in client.recv(64)
-    except PermissionError:
-        raise SetupFailed(
-            f"No right to use {DOCKER_SOCKET}. Join the group (as root: usermod -aG "
-            "docker <you>), log in again, and run: make setup"
-        ) from None
-    except OSError:
-        return False
+            client.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+            response = http.client.HTTPResponse(client)
+            response.begin()
+            return response.read() if response.status == 200 else None
+        except PermissionError:
+            raise SetupFailed(
+                f"No right to use {DOCKER_SOCKET}. Join the group (as root: usermod "
+                "-aG docker <you>), log in again, and run: make setup"
+            ) from None
+        except (OSError, http.client.HTTPException):
+            return None
+
+
+def daemon_answers() -> bool:
+    """Whether a Docker Engine is ready."""
+    return ask_daemon("/_ping") is not None
+
+
+def engine_version() -> str:
+    """The running engine's version, as it says it."""
+    return str(json.loads(ask_daemon("/version") or b"{}").get("Version", "unknown"))
 
 
 def missing_packages(running: bool) -> list[str]:
-    """The Debian packages whose commands are not here."""
+    """The Debian packages whose files are not here."""
     # A daemon that somebody else runs needs none of its own programs here.
-    needed = {"docker": "docker.io"} if running else dict(COMMANDS)
+    needed = {"docker": COMMANDS["docker"]} if running else dict(COMMANDS)
     needed["mmdebstrap"] = COMMANDS["mmdebstrap"]
     if os.geteuid() != 0:
         # Only bootstrapping the image needs it; images/build.py says so if it comes up.
         del needed["mmdebstrap"]
-    return sorted({p for command, p in needed.items() if shutil.which(command) is None})
+    packages = {p for command, p in needed.items() if shutil.which(command) is None}
+    if "mmdebstrap" in packages and not KEYRING.exists():
+        packages.add("debian-archive-keyring")
+    return sorted(packages)
 
 
 def docker_engine() -> None:
@@ -143,57 +165,80 @@ def docker_engine() -> None:
     missing = missing_packages(daemon_answers())
     if missing:
         apt_install(*missing)
-    # Installing the package may have started it.
+    if shutil.which("docker") is None:
+        # Since Debian 13 the command is no longer part of docker.io.
+        apt_install("docker-cli")
     if daemon_answers():
-        return say("docker", "the engine answers")
+        return say("docker", f"{engine_version()} running")
     if os.geteuid() != 0:
         raise SetupFailed(
             f"No Docker Engine answers on {DOCKER_SOCKET}. As root, run: dockerd "
             "(or: systemctl start docker)"
         )
     start_daemon()
-    return say("docker", "started the engine")
+    return say("docker", f"{engine_version()} started")
 
 
 def start_daemon() -> None:
     """Start dockerd the way this machine starts things, and wait until it answers."""
-    if Path("/run/systemd/system").is_dir():
+    if SYSTEMD.is_dir():
         run("systemctl", "start", "docker", failure="systemctl could not start docker.")
-        process = None
-    else:
-        with DAEMON_LOG.open("ab") as log:
-            process = subprocess.Popen(
-                ["dockerd"],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-    wait_for_daemon(process)
+        if not answers_while(lambda: True):
+            raise SetupFailed("Docker is silent. See: journalctl -u docker")
+    elif not start_service():
+        start_alone()
 
 
-def wait_for_daemon(process: subprocess.Popen[bytes] | None) -> None:
-    """Return when the engine answers; fail early when its process has ended."""
+def start_service() -> bool:
+    """Start dockerd by its init script; False where that does not work."""
+    # Installing the package may have begun this just now: then the script knows of it,
+    # and a second dockerd of our own would only collide with the first.
+    service = shutil.which("service")
+    if service is None or not INIT_SCRIPT.exists():
+        return False
+
+    def succeeds(verb: str) -> bool:
+        # Not captured through a pipe: the daemon would inherit it and hold it open.
+        command = [service, "docker", verb]
+        quiet = subprocess.DEVNULL
+        return subprocess.run(command, stdout=quiet, stderr=quiet).returncode == 0
+
+    return succeeds("start") and answers_while(lambda: succeeds("status"))
+
+
+def start_alone() -> None:
+    """Start dockerd as a process of its own that outlives this one."""
+    with DAEMON_LOG.open("ab") as log:
+        process = subprocess.Popen(
+            ["dockerd"],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    if not answers_while(lambda: process.poll() is None):
+        lines = DAEMON_LOG.read_text(errors="replace").splitlines()[-20:]
+        raise SetupFailed(
+            "\n".join(["dockerd did not come up.", f"The end of {DAEMON_LOG}:", *lines])
+        )
+
+
+def answers_while(alive: Callable[[], bool]) -> bool:
+    """Wait for the engine's answer, as long as it makes sense to wait."""
     deadline = time.monotonic() + DAEMON_SECONDS
     while not daemon_answers():
-        ended = process is not None and process.poll() is not None
-        if ended or time.monotonic() > deadline:
-            raise SetupFailed(f"dockerd did not come up.\n{tail_of_log(process)}")
+        if time.monotonic() > deadline or not alive():
+            return False
         time.sleep(0.2)
-
-
-def tail_of_log(process: subprocess.Popen[bytes] | None) -> str:
-    """The end of what dockerd wrote, or where to find it."""
-    if process is None:
-        return "Its messages: journalctl -u docker"
-    lines = DAEMON_LOG.read_text(errors="replace").splitlines()[-20:]
-    return "\n".join([f"The end of {DAEMON_LOG}:", *lines])
+    return True
 
 
 def runner_image() -> None:
     """Build the image in which scripts run."""
     build = [sys.executable, str(ROOT / "images" / "build.py")]
-    if subprocess.run(build).returncode:
+    # The worker uses this socket, whatever engine the docker command is set to.
+    environment = {**os.environ, "DOCKER_HOST": f"unix://{DOCKER_SOCKET}"}
+    if subprocess.run(build, env=environment).returncode:
         raise SetupFailed("the runner image could not be built (see above).")
 
 
