@@ -1,1 +1,1 @@
-"""Placeholder docstring."""
+"""The `cronium` command."""

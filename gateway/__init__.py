@@ -1,1 +1,1 @@
-"""Placeholder docstring."""
+"""The server that stores logs and executions and shows them live."""

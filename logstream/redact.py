@@ -131,6 +131,8 @@ def _encodings(value: str) -> Iterable[bytes]:
         inner = json.dumps(value, ensure_ascii=ascii_only)[1:-1]
         yield inner.encode("utf-8", "surrogatepass")
         yield inner.replace("/", "\\/").encode("utf-8", "surrogatepass")
+    yield base64.b64encode(data)
+    yield base64.urlsafe_b64encode(data)
     yield data.hex().encode()
     yield data.hex().upper().encode()
     yield from _base64_forms(data)

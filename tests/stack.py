@@ -66,27 +66,30 @@ class Stack:
 
     async def logs(self, execution: str, timeout: float = 20) -> list[dict[str, Any]]:
         """Return the complete log of a finished execution from the gateway."""
+        async with asyncio.timeout(timeout):
+            return [line async for page in self.pages(execution) for line in page]
+
+    async def pages(self, execution: str) -> AsyncIterator[list[dict[str, Any]]]:
+        """Yield the log page by page until it is complete."""
         token = tokens.mint(
             gateway_secret(self.settings), tokens.Scope.SERVICE, subject="tests"
         )
-        lines: list[dict[str, Any]] = []
         url = f"{self.settings.gateway.url}/api/executions/{execution}/logs"
         headers = {"Authorization": f"Bearer {token}"}
-        async with asyncio.timeout(timeout), httpx.AsyncClient() as http:
+        upcoming = 1
+        async with httpx.AsyncClient(headers=headers, timeout=30) as http:
             while True:
-                reply = await http.get(
-                    url,
-                    params={"fromSeq": len(lines) + 1, "limit": 1000},
-                    headers=headers,
-                )
+                reply = await http.get(url, params={"fromSeq": upcoming, "limit": 1000})
                 if reply.status_code == 404:
                     await asyncio.sleep(0.05)
                     continue
                 page = reply.raise_for_status().json()
-                lines += page["lines"]
-                if page["complete"] and not page["lines"]:
-                    return lines
-                if not page["lines"]:
+                if page["lines"]:
+                    upcoming = page["lines"][-1]["seq"] + 1
+                    yield page["lines"]
+                elif page["complete"]:
+                    return
+                else:
                     await asyncio.sleep(0.05)
 
     def containers(self, execution: str) -> list[dict[str, Any]]:
