@@ -1,8 +1,15 @@
 """The runner image holds its tools, and they really work under the seccomp profile."""
 
+import subprocess
+import sys
+from pathlib import Path
+
+import docker
 import pytest
 
 from contracts.events import EventType
+from contracts.names import RUNNER_IMAGE
+from images import build
 from tests.docker.conftest import RunScript
 
 PYTHON = {
@@ -63,10 +70,47 @@ BASH = {
     "jq": 'test "$(echo \'{"a": 2}\' | jq .a)" = 2',
     "tar": "echo x > a; tar cf b.tar a; rm a; tar xf b.tar; test -s a",
     "awk": "test \"$(echo 1 2 | awk '{print $1 + $2}')\" = 3",
+    "shuffling": 'test "$(seq 9 | sort -R | sort -n | tr -d "\\n")" = 123456789',
+    "process lists": "ps -o comm= -p $$ | grep -q bash",
+    "here documents and arrays": 'a=(1 2); read -r b <<< "${a[1]}"; test "$b" = 2',
     "timeout": "timeout 0.1 sleep 9; test $? = 124",
     "curl": 'echo x > a; test "$(curl -s file:///tmp/a)" = x',
     "time zones": 'test "$(TZ=Asia/Tokyo date -d @0 +%H)" = 09',
 }
+
+
+def test_the_image_asks_for_nothing_special(docker_client: docker.APIClient) -> None:
+    image = docker_client.inspect_image(RUNNER_IMAGE)
+    config = image["Config"]
+    assert (config["User"], config["WorkingDir"]) == ("1000:1000", "/tmp")
+    assert (config.get("Entrypoint"), config["Cmd"]) == (None, ["bash"])
+    assert not config.get("Volumes")
+    assert not config.get("ExposedPorts")
+    assert image["Size"] < 300e6
+
+
+def test_the_image_is_made_from_the_inputs_of_this_checkout(
+    docker_client: docker.APIClient,
+) -> None:
+    labels = docker_client.inspect_image(RUNNER_IMAGE)["Config"]["Labels"]
+    assert labels[build.LABEL] == build.inputs(), "run `make images`"
+
+
+def test_an_image_that_is_up_to_date_is_not_built_again() -> None:
+    done = subprocess.run(
+        [sys.executable, build.__file__], capture_output=True, text=True, timeout=10
+    )
+    assert done.stdout == f"images: {RUNNER_IMAGE} is up to date\n", done.stderr
+
+
+def test_every_change_of_the_dockerfile_asks_for_a_new_image(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    changed = tmp_path / "Dockerfile"
+    changed.write_text(build.DOCKERFILE.read_text() + "ENV A=b\n")
+    before = build.inputs()
+    monkeypatch.setattr(build, "DOCKERFILE", changed)
+    assert build.inputs() != before
 
 
 @pytest.mark.parametrize(
