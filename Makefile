@@ -1,10 +1,12 @@
 # Everything a developer runs. `make` alone lists it.
 PYTHON ?= python3
 BIN := .venv/bin
+LOCK_FLAGS := --generate-hashes --allow-unsafe --strip-extras --extra dev \
+  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 COVERED := contracts/*,workflows/*,logstream/*,engines/docker/*
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo down test lint fmt coverage bench images seccomp lock clean
+.PHONY: help setup demo down test lint fmt coverage bench images seccomp lock docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,16 +39,26 @@ coverage: setup ## Run all tests and hold the core to 90 % coverage
 bench: setup ## Measure
 	@$(BIN)/python -m bench
 
+docs: ## Write the generated pages anew
+	@{ printf '# Configuration\n\n'; cat docs/configuration.head; \
+	  $(BIN)/python -m worker.settings; } > docs/configuration.md
+
 images: ## Build the runner image if its inputs changed (FORCE=1 in any case)
 	@$(PYTHON) images/build.py $(if $(FORCE),--force)
 
 seccomp: ## Make the seccomp profile from its readable list
 	$(PYTHON) scripts/make_seccomp.py
 
-lock: ## Resolve the dependencies anew (needs pip-tools: PIP_COMPILE=<path>)
-	$(or $(PIP_COMPILE),pip-compile) --quiet --generate-hashes --no-emit-index-url \
-	  --no-emit-find-links --no-emit-trusted-host --extra dev --allow-unsafe \
-	  --strip-extras -o requirements.lock pyproject.toml
+lock: ## Resolve the dependencies anew
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/pip install --quiet --disable-pip-version-check pip-tools
+	CUSTOM_COMPILE_COMMAND='make lock' build/lock/bin/pip-compile --quiet $(LOCK_FLAGS) \
+	  --output-file requirements.lock pyproject.toml
+
+docs: ## Write the configuration page anew from the settings
+	{ printf '# Configuration\n\n'; cat docs/configuration.head; \
+	  $(BIN)/python -m worker.settings; } > build-configuration.tmp
+	mv build-configuration.tmp docs/configuration.md
 
 clean: ## Remove what tools left behind (keeps .venv and images)
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
