@@ -39,26 +39,11 @@ coverage: setup ## Run all tests and hold the core to 90 % coverage
 bench: setup ## Measure
 	@$(BIN)/python -m bench
 
-docs: ## Write the generated pages anew
-	@{ printf '# Configuration\n\n'; cat docs/configuration.head; \
-	  $(BIN)/python -m worker.settings; } > docs/configuration.md
-
-images: ## Build the runner image if its inputs changed (FORCE=1 in any case)
-	@$(PYTHON) images/build.py $(if $(FORCE),--force)
-
-seccomp: ## Make the seccomp profile from its readable list
-	$(PYTHON) scripts/make_seccomp.py
-
-lock: ## Resolve the dependencies anew
-	$(PYTHON) -m venv build/lock
-	build/lock/bin/pip install --quiet --disable-pip-version-check pip-tools
-	CUSTOM_COMPILE_COMMAND='make lock' build/lock/bin/pip-compile --quiet $(LOCK_FLAGS) \
-	  --output-file requirements.lock pyproject.toml
-
 docs: ## Write the configuration page anew from the settings
+	@mkdir -p build
 	{ printf '# Configuration\n\n'; cat docs/configuration.head; \
-	  $(BIN)/python -m worker.settings; } > build-configuration.tmp
-	mv build-configuration.tmp docs/configuration.md
+	  $(BIN)/python -m worker.settings; } > build/configuration.md
+	mv build/configuration.md docs/configuration.md
 
 clean: ## Remove what tools left behind (keeps .venv and images)
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

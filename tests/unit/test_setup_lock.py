@@ -1,0 +1,37 @@
+"""requirements.lock pins everything, by hash, and names no place to get it from."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LOCK = (ROOT / "requirements.lock").read_text()
+PINS = dict(re.findall(r"^([a-z0-9._-]+)==(\S+)", LOCK, re.M))
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def wanted() -> list[str]:
+    """The names of what pyproject.toml asks for."""
+    project = PROJECT["project"]
+    lines = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    return [re.split(r"[\[<>=~! ]", line)[0] for line in lines]
+
+
+@pytest.mark.parametrize("name", wanted())
+def test_what_the_project_asks_for_is_pinned(name: str) -> None:
+    assert name in PINS
+
+
+def test_what_builds_the_project_is_pinned() -> None:
+    assert "setuptools" in PINS
+
+
+def test_every_pin_has_a_hash() -> None:
+    for entry in re.split(r"\n(?=[a-z0-9])", LOCK)[1:]:
+        assert "--hash=sha256:" in entry, entry
+
+
+def test_no_address_is_named() -> None:
+    assert not re.search(r"://|--(extra-)?index-url|--find-links", LOCK)
