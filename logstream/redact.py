@@ -7,9 +7,10 @@ encrypted, or printed letter by letter) cannot be recognised.
 """
 
 import base64
+import itertools
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from urllib.parse import quote, quote_plus
 
 MASK = b"***"
@@ -17,6 +18,8 @@ MASK = b"***"
 MIN_SECRET_CHARS = 4
 # Lines of a key file are masked one by one; a lone brace of a JSON secret is not.
 MIN_LINE_CHARS = 8
+# The regular expression compiler calls itself for every group in a group.
+MAX_PATTERN_DEPTH = 30
 
 
 class Redactor:
@@ -31,17 +34,18 @@ class Redactor:
         long_enough = {v for v in values if len(v) >= MIN_SECRET_CHARS}
         self.too_short = len(values) - len(long_enough)
         forms = {form for value in long_enough for form in forms_of(value)}
-        # Longest first: of two that begin alike the longer one must win.
-        self._forms = sorted(forms, key=lambda form: (-len(form), form))
-        self._pattern = (
-            re.compile(b"|".join(re.escape(form) for form in self._forms))
-            if self._forms
-            else None
-        )
+        self._forms = sorted(forms)
+        self._pattern = re.compile(_either(self._forms)) if self._forms else None
         self._longest = max((len(form) for form in self._forms), default=0)
         self._spans_lines = any(b"\n" in form for form in self._forms)
-        # To see in a moment whether the end of a chunk may begin a form.
-        self._first_bytes = frozenset(form[0] for form in self._forms)
+        # To see in a moment whether the end of a chunk may begin a form: a key file
+        # has hundreds of them, and every position near the end is asked for.
+        self._by_head: dict[bytes, list[bytes]] = {}
+        for form in self._forms:
+            self._by_head.setdefault(form[:MIN_SECRET_CHARS], []).append(form)
+        self._short_heads = {
+            head[:size] for head in self._by_head for size in range(1, MIN_SECRET_CHARS)
+        }
 
     def text(self, text: str) -> str:
         """Return a finished text without the secrets."""
@@ -80,13 +84,19 @@ class Redactor:
             # No form goes past a newline, so only the unfinished line may grow.
             start = max(start, data.rfind(b"\n") + 1)
         for position in range(start, len(data)):
-            if data[position] in self._first_bytes and self._may_grow(data, position):
+            if self._may_grow(data, position):
                 return position
         return len(data)
 
     def _may_grow(self, data: bytes, position: int) -> bool:
+        head = data[position : position + MIN_SECRET_CHARS]
+        if len(head) < MIN_SECRET_CHARS:
+            return head in self._short_heads
+        candidates = self._by_head.get(head)
+        if candidates is None:
+            return False
         tail = data[position:]
-        return any(len(f) > len(tail) and f.startswith(tail) for f in self._forms)
+        return any(len(f) > len(tail) and f.startswith(tail) for f in candidates)
 
 
 class RedactingStream:
@@ -105,6 +115,33 @@ class RedactingStream:
         """Return the rest, at the end of the stream."""
         rest, self._held = self._held, b""
         return self._redactor.close(rest)
+
+
+def _either(forms: Sequence[bytes], depth: int = 0) -> bytes:
+    """Return a pattern for any of the sorted forms; of several the longest wins.
+
+    What they begin with in common is tried once: with a plain list of the hundreds of
+    forms of a key file a chunk of output takes a hundred times as long.
+    """
+    if depth > MAX_PATTERN_DEPTH:
+        longest_first = sorted(forms, key=len, reverse=True)
+        return b"(?:" + b"|".join(map(re.escape, longest_first)) + b")"
+    ends_here = not forms[0]
+    branches = []
+    for _, alike in itertools.groupby(forms[ends_here:], key=lambda form: form[0]):
+        group = list(alike)
+        common = _common_beginning(group[0], group[-1])
+        rest = [form[len(common) :] for form in group]
+        more = _either(rest, depth + 1) if len(rest) > 1 else b""
+        branches.append(re.escape(common) + more)
+    return b"(?:" + b"|".join(branches) + b")" + (b"?" if ends_here else b"")
+
+
+def _common_beginning(first: bytes, last: bytes) -> bytes:
+    for index, (a, b) in enumerate(zip(first, last, strict=False)):
+        if a != b:
+            return first[:index]
+    return min(first, last, key=len)
 
 
 def forms_of(value: str) -> set[bytes]:
