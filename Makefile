@@ -45,6 +45,18 @@ docs: ## Write the configuration page anew from the settings
 	  $(BIN)/python -m worker.settings; } > build/configuration.md
 	mv build/configuration.md docs/configuration.md
 
+images: ## Build the runner image if its inputs changed (FORCE=1 in any case)
+	@$(PYTHON) images/build.py $(if $(FORCE),--force)
+
+seccomp: ## Make the seccomp profile from its readable list
+	$(PYTHON) scripts/make_seccomp.py
+
+lock: ## Resolve the dependencies anew
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/pip install --quiet --disable-pip-version-check pip-tools
+	CUSTOM_COMPILE_COMMAND='make lock' build/lock/bin/pip-compile --quiet $(LOCK_FLAGS) \
+	  --output-file requirements.lock pyproject.toml
+
 clean: ## Remove what tools left behind (keeps .venv and images)
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* \
