@@ -1,8 +1,9 @@
 """Takes secret values out of text, in every form they usually leave a program in.
 
 Masked are the value itself, its base64 forms at all three alignments (standard and URL
-alphabet), its URL-escaped, JSON-escaped and hexadecimal forms, and each longer line of
-a value with several lines. What a script transforms in another way (reversed, say, or
+alphabet; also cut in lines as base64 tools do, when the value stands first), its
+URL-escaped, JSON-escaped and hexadecimal forms, and each longer line of a value with
+several lines. What a script transforms in another way (reversed, say, or
 encrypted, or printed letter by letter) cannot be recognised.
 """
 
@@ -18,6 +19,8 @@ MASK = b"***"
 MIN_SECRET_CHARS = 4
 # Lines of a key file are masked one by one; a lone brace of a JSON secret is not.
 MIN_LINE_CHARS = 8
+# GNU base64, MIME and Python cut at 76 letters, PEM and OpenSSL at 64.
+WRAP_WIDTHS = (64, 76)
 # The regular expression compiler calls itself for every group in a group.
 MAX_PATTERN_DEPTH = 30
 
@@ -186,3 +189,8 @@ def _base64_forms(data: bytes) -> Iterable[bytes]:
         if len(core) >= MIN_SECRET_CHARS:
             yield core
             yield core.translate(bytes.maketrans(b"+/", b"-_"))
+        if shift:
+            continue
+        for width in WRAP_WIDTHS:
+            lines = [core[i : i + width] for i in range(0, len(core), width)]
+            yield b"\n".join(lines)
