@@ -124,6 +124,9 @@ class RunLog:
             self._settle_flood(self._flood)
         for source in SOURCES:
             self._write_lines(source, self._splitters[source].flush())
+        for stream in Stream:
+            # The disk may have room again, and no line came to say it.
+            self._say_gap(stream, self._next[stream])
         # From the numbers given, so that count and numbers can never disagree.
         written = sum(self._next[source] - 1 for source in SOURCES)
         final = self.counts.model_copy(update={"lines": written})
@@ -175,10 +178,16 @@ class RunLog:
 
     def _mark(self, stream: Stream, dropped: Dropped) -> None:
         text = f"[{dropped.lines} lines, {dropped.bytes} bytes left out: log cap]"
-        number = self._next[stream] + dropped.lines - 1
+        first = self._next[stream]
+        number = first + dropped.lines - 1
         self._next[stream] = number + 1
-        if self._append(stream, number, [text], {}, dropped.lines):
+        if self._say_gap(stream, first) and self._append(
+            stream, number, [text], {}, dropped.lines
+        ):
             self._stored += 1
+        else:
+            # Counted as lost already; only its number must be accounted for.
+            self._gaps[stream] = self._gaps.get(stream, 0) + dropped.lines
 
     def _emit(self, stream: Stream, lines: list[bytes]) -> None:
         for batch in _batches(lines):
