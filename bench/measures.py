@@ -84,7 +84,7 @@ async def our_share(local: Local, rounds: int) -> Row:
         bare.engine.close()
     share = (statistics.median(ours) - statistics.median(rival)) * 1000
     return Row(
-        "Pick-up to first instruction, p50 (p95)",
+        "Pick-up to first act, p50 (p95)",
         _ms(ours),
         _ms(rival) + " bare create + attach + start",
         f"{share:+.0f} ms",
