@@ -48,7 +48,11 @@ class Spool:
         if os.fstat(self._file).st_size != self.size:
             logger.warning("cutting the torn tail of %s", path.name)
             os.ftruncate(self._file, self.size)
-        self.acked = min(_read_ack(self._ack_path), self.size)
+        acked = _read_ack(self._ack_path)
+        self.acked = min(acked, self.size)
+        if acked > self.size:
+            # Left as it is, it would cover what is written from now on.
+            _write_ack(self._ack_path, self.acked)
         self._ack_written = 0.0
         self.writer = False
         self.epoch = 0
@@ -110,11 +114,12 @@ class Spool:
 
     def rewind_if_settled(self) -> None:
         """Empty a spool that is reused for ever, once the gateway has all of it."""
-        if self.settled and self.size > MIB:
+        # The position first: what is sent twice is stored once, but a position left
+        # behind would cover what is written later.
+        if self.settled and self.size > MIB and _write_ack(self._ack_path, 0):
             os.ftruncate(self._file, 0)
             self.size = self.acked = 0
             self.epoch += 1
-            _write_ack(self._ack_path, 0)
 
     def _write(self, frame: bytes) -> bool:
         try:
@@ -230,7 +235,7 @@ def _read_ack(path: Path) -> int:
         return 0
 
 
-def _write_ack(path: Path, offset: int) -> None:
+def _write_ack(path: Path, offset: int) -> bool:
     new = path.with_suffix(ACK_SUFFIX + ".new")
     try:
         new.write_text(str(offset))
@@ -238,3 +243,5 @@ def _write_ack(path: Path, offset: int) -> None:
     except OSError as error:
         # Only means that some records are sent again after a crash.
         logger.warning("cannot note the position of %s: %s", path.name, error.strerror)
+        return False
+    return True
