@@ -68,10 +68,15 @@ class Relay:
 
     async def drained(self, timeout: float) -> bool:
         """Wait until everything spooled so far is acknowledged."""
-        goals = [(spool, spool.size) for spool in self._spools.spools.values()]
+        goals = [(s, s.epoch, s.size) for s in self._spools.spools.values()]
+
+        def missing() -> bool:
+            # One that was emptied since had been acknowledged whole.
+            return any(s.epoch == epoch and s.acked < size for s, epoch, size in goals)
+
         try:
             async with asyncio.timeout(timeout):
-                while any(spool.acked < size for spool, size in goals):  # noqa: ASYNC110
+                while missing():  # noqa: ASYNC110
                     await asyncio.sleep(DRAIN_POLL_SECONDS)
         except TimeoutError:
             return False
