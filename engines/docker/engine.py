@@ -1,5 +1,6 @@
 """The Docker Engine as a maker of sandboxes."""
 
+import asyncio
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -176,6 +177,15 @@ class DockerEngine:
             await self._create_call(name, config)
 
     async def _create_call(self, name: str, config: dict[str, Any]) -> None:
-        await self.calls.run(
-            lambda client: client.create_container_from_config(config, name)
+        creating = asyncio.ensure_future(
+            self.calls.run(
+                lambda client: client.create_container_from_config(config, name)
+            )
         )
+        try:
+            await asyncio.shield(creating)
+        except asyncio.CancelledError:
+            # The daemon goes on all the same: whoever cancelled can only remove what
+            # it made once it has made it.
+            await asyncio.wait([creating])
+            raise

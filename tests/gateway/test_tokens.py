@@ -14,7 +14,7 @@ from tests.gateway.conftest import SECRET
 
 
 def _signed(**claims: object) -> str:
-    good = {"aud": AUDIENCE, "sub": "s", "scope": "service", "exp": time.time() + 60}
+    good = {"aud": AUDIENCE, "sub": "s", "scope": "service", "exp": time.time() + 6000}
     chosen = {k: v for k, v in (good | claims).items() if v is not None}
     return jwt.encode(chosen, SECRET, algorithm="HS256")
 

@@ -153,7 +153,9 @@ async def test_a_cancelled_run_ends_cancelled_with_its_container_gone(
     assert "up" in [line["text"] for line in await stack.logs(execution)]
 
 
-@pytest.mark.parametrize("delay", [0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5])
+@pytest.mark.parametrize(
+    "delay", [0.0, 0.01, 0.02, 0.03, 0.04, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5]
+)
 async def test_a_cancel_at_any_moment_leaves_no_container(
     delay: float, stack: Stack
 ) -> None:
