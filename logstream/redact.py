@@ -2,8 +2,8 @@
 
 Masked are the value itself, its base64 forms at all three alignments (standard and URL
 alphabet; also cut in lines as base64 tools do, when the value stands first), its
-URL-escaped, JSON-escaped and hexadecimal forms, and each longer line of a value with
-several lines. What a script transforms in another way (reversed, say, or
+URL-, JSON-, shell- and Python-escaped and hexadecimal forms, and each longer line of a
+value with several lines. What a script transforms in another way (reversed, say, or
 encrypted, or printed letter by letter) cannot be recognised.
 """
 
@@ -23,6 +23,12 @@ MIN_LINE_CHARS = 8
 WRAP_WIDTHS = (64, 76)
 # The regular expression compiler calls itself for every group in a group.
 MAX_PATTERN_DEPTH = 30
+# Forms as long as this are told from most text by the kinds of their first letters,
+# which pays when there are many of them.
+LONG_FORM_CHARS = 16
+FEW_FORMS = 32
+# What JavaScript's encodeURIComponent leaves as it is, and Python's quote does not.
+SCRIPT_SAFE = "!'()*"
 
 
 class Redactor:
@@ -33,12 +39,12 @@ class Redactor:
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        values = {value for value in secrets if value}
+        values = {value for secret in secrets if (value := _without_end(secret))}
         long_enough = {v for v in values if len(v) >= MIN_SECRET_CHARS}
         self.too_short = len(values) - len(long_enough)
         forms = {form for value in long_enough for form in forms_of(value)}
         self._forms = sorted(forms)
-        self._pattern = re.compile(_either(self._forms)) if self._forms else None
+        self._pattern = re.compile(_pattern(self._forms)) if self._forms else None
         self._longest = max((len(form) for form in self._forms), default=0)
         self._spans_lines = any(b"\n" in form for form in self._forms)
         # To see in a moment whether the end of a chunk may begin a form: a key file
@@ -46,8 +52,10 @@ class Redactor:
         self._by_head: dict[bytes, list[bytes]] = {}
         for form in self._forms:
             self._by_head.setdefault(form[:MIN_SECRET_CHARS], []).append(form)
-        self._short_heads = {
-            head[:size] for head in self._by_head for size in range(1, MIN_SECRET_CHARS)
+        self._heads = {
+            head[:size]
+            for head in self._by_head
+            for size in range(1, MIN_SECRET_CHARS + 1)
         }
 
     def text(self, text: str) -> str:
@@ -86,20 +94,21 @@ class Redactor:
         if not self._spans_lines:
             # No form goes past a newline, so only the unfinished line may grow.
             start = max(start, data.rfind(b"\n") + 1)
+        heads = self._heads
         for position in range(start, len(data)):
-            if self._may_grow(data, position):
+            head = data[position : position + MIN_SECRET_CHARS]
+            if head in heads and self._may_grow(head, data, position):
                 return position
         return len(data)
 
-    def _may_grow(self, data: bytes, position: int) -> bool:
-        head = data[position : position + MIN_SECRET_CHARS]
+    def _may_grow(self, head: bytes, data: bytes, position: int) -> bool:
         if len(head) < MIN_SECRET_CHARS:
-            return head in self._short_heads
-        candidates = self._by_head.get(head)
-        if candidates is None:
-            return False
+            return True
         tail = data[position:]
-        return any(len(f) > len(tail) and f.startswith(tail) for f in candidates)
+        return any(
+            len(form) > len(tail) and form.startswith(tail)
+            for form in self._by_head[head]
+        )
 
 
 class RedactingStream:
@@ -118,6 +127,23 @@ class RedactingStream:
         """Return the rest, at the end of the stream."""
         rest, self._held = self._held, b""
         return self._redactor.close(rest)
+
+
+def _pattern(forms: list[bytes]) -> bytes:
+    """Return a pattern for any of the sorted forms; of several the longest wins."""
+    long = [form for form in forms if len(form) >= LONG_FORM_CHARS]
+    if len(forms) <= FEW_FORMS or not long:
+        return _either(forms)
+    kinds = b"".join(
+        _one_of({form[place] for form in long}) for place in range(LONG_FORM_CHARS)
+    )
+    quick = b"(?=" + kinds + b")" + _either(long)
+    short = [form for form in forms if len(form) < LONG_FORM_CHARS]
+    return quick + b"|" + _either(short) if short else quick
+
+
+def _one_of(letters: set[int]) -> bytes:
+    return b"[" + b"".join(b"\\x%02x" % letter for letter in sorted(letters)) + b"]"
 
 
 def _either(forms: Sequence[bytes], depth: int = 0) -> bytes:
@@ -149,6 +175,9 @@ def _common_beginning(first: bytes, last: bytes) -> bytes:
 
 def forms_of(value: str) -> set[bytes]:
     """Return every form of a value that is masked."""
+    value = _without_end(value)
+    if len(value) < MIN_SECRET_CHARS:
+        return set()
     forms = set(_encodings(value))
     lines = [line.strip() for line in value.splitlines()]
     if len(lines) > 1:
@@ -158,24 +187,50 @@ def forms_of(value: str) -> set[bytes]:
     return {form for form in forms if len(form) >= MIN_SECRET_CHARS}
 
 
+def _without_end(value: str) -> str:
+    """Return a value without the end of line that a secret's file usually has."""
+    return value.strip("\r\n")
+
+
 def _encodings(value: str) -> Iterable[bytes]:
     data = value.encode("utf-8", "surrogatepass")
     yield data
     # What a terminal makes of a value with several lines.
     yield data.replace(b"\n", b"\r\n")
     yield data.strip()
-    for escaped in (quote(data, safe=""), quote(data), quote_plus(data)):
-        yield escaped.encode()
-        yield re.sub("%[0-9A-F]{2}", lambda m: m[0].lower(), escaped).encode()
-    for ascii_only in (True, False):
-        inner = json.dumps(value, ensure_ascii=ascii_only)[1:-1]
-        yield inner.encode("utf-8", "surrogatepass")
-        yield inner.replace("/", "\\/").encode("utf-8", "surrogatepass")
+    for escaped in (*_url_escaped(data), *_quoted(value)):
+        yield escaped.encode("utf-8", "surrogatepass")
     yield base64.b64encode(data)
     yield base64.urlsafe_b64encode(data)
     yield data.hex().encode()
     yield data.hex().upper().encode()
     yield from _base64_forms(data)
+
+
+def _url_escaped(data: bytes) -> Iterable[str]:
+    for escaped in (
+        quote(data, safe=""),
+        quote(data),
+        quote(data, safe=SCRIPT_SAFE),
+        quote_plus(data),
+        # Java's URLEncoder and the browsers' URLSearchParams.
+        quote_plus(data, safe="*").replace("~", "%7E"),
+    ):
+        yield escaped
+        yield re.sub("%[0-9A-F]{2}", lambda m: m[0].lower(), escaped)
+
+
+def _quoted(value: str) -> Iterable[str]:
+    for ascii_only in (True, False):
+        inner = json.dumps(value, ensure_ascii=ascii_only)[1:-1]
+        yield inner
+        yield inner.replace("/", "\\/")
+        # Go writes these as escapes, so that JSON can stand in HTML.
+        yield re.sub("[<>&]", lambda m: f"\\u{ord(m[0]):04x}", inner)
+        yield re.sub(r"\\u[0-9a-f]{4}", lambda m: "\\u" + m[0][2:].upper(), inner)
+    # What Python's tracebacks and a shell's `set -x` show.
+    yield repr(value)[1:-1]
+    yield value.replace("'", "'\\''")
 
 
 def _base64_forms(data: bytes) -> Iterable[bytes]:
