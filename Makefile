@@ -1,7 +1,7 @@
 # Everything a developer runs. `make` alone lists it.
 PYTHON ?= python3
 BIN := .venv/bin
-LOCK_FLAGS := --generate-hashes --allow-unsafe --strip-extras --extra dev \
+LOCK_FLAGS := --generate-hashes --allow-unsafe --no-strip-extras --extra dev \
   --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 COVERED := contracts/*,workflows/*,logstream/*,engines/docker/*
 
