@@ -1,9 +1,9 @@
 """The words of the log way: what a worker sends, what is stored, what viewers get.
 
 Two numbers are on a stored line. `stream_seq` is given by the worker: it counts the
-lines of one stream of one try from 1 without a hole, and together with execution,
-target and attempt it is the identity of the line, so that sending it twice stores it
-once. `seq` is given by the gateway when the line is stored: it counts all lines of the
+lines of one stream of one start of the script from 1 without a hole, and together with
+execution, target, attempt and dispatch it is the identity of the line, so that sending
+it twice stores it once. `seq` is given by the gateway when the line is stored: it counts all lines of the
 execution from 1 without a hole, so that one integer (`fromSeq`) resumes a reader, which
 no per-stream number can do for a log that is made of several streams.
 """
@@ -35,6 +35,9 @@ class LineBatch(TolerantModel):
     target: str
     attempt: int = Field(ge=1)
     """The user-visible try, from 1."""
+    dispatch: int = Field(1, ge=1)
+    """How often the workflow had sent the target out, this time included. A host that
+    was given up and comes back writes beside the one that took over, never into it."""
     stream: Stream
     first_seq: int = Field(ge=1)
     """`stream_seq` of `lines[0]`; the others follow without a hole."""
@@ -93,6 +96,7 @@ class LogLine(WireModel):
     """Number within the execution, from 1 without a hole."""
     target: str
     attempt: int
+    dispatch: int = 1
     stream: Stream
     stream_seq: int
     timestamp: datetime

@@ -33,6 +33,8 @@ LABEL_INSTANCE = LABEL_PREFIX + "instance"
 LABEL_RUN_KEY = LABEL_PREFIX + "run-key"
 LABEL_EXECUTION = LABEL_PREFIX + "execution"
 LABEL_EVENT = LABEL_PREFIX + "event"
+LABEL_WORKFLOW = LABEL_PREFIX + "workflow"
+LABEL_WORKFLOW_RUN = LABEL_PREFIX + "workflow-run"
 LABEL_TARGET = LABEL_PREFIX + "target"
 LABEL_TRY = LABEL_PREFIX + "try"
 LABEL_HOST = LABEL_PREFIX + "host"
@@ -62,10 +64,13 @@ def execution_of(workflow: str) -> str | None:
     return match.group(1) if match else None
 
 
-def run_key(workflow: str, run_id: str, target: str, attempt: int) -> str:
-    """Return the name of one try on one target: 32 hex digits, stable over restarts.
+def run_key(
+    workflow: str, run_id: str, target: str, attempt: int, dispatch: int
+) -> str:
+    """Return the name of one start of a script: 32 hex digits, stable over restarts.
 
-    A workflow that is reset has a new run id and so gets a new sandbox.
+    A workflow that is reset has a new run id and so gets a new sandbox; so has a try
+    that is sent out again because its host was lost or its engine had trouble.
     """
-    words = "\0".join((workflow, run_id, target, str(attempt)))
+    words = "\0".join((workflow, run_id, target, str(attempt), str(dispatch)))
     return hashlib.sha256(words.encode()).hexdigest()[:32]

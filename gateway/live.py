@@ -43,6 +43,7 @@ class Source:
 
     target: str
     attempt: int
+    dispatch: int
     stream: str
 
 
@@ -52,6 +53,7 @@ def line_fields(source: Source, row: LineRow) -> dict[str, object]:
         "seq": row[1],
         "target": source.target,
         "attempt": source.attempt,
+        "dispatch": source.dispatch,
         "stream": source.stream,
         "streamSeq": row[3],
         "timestamp": datetime.fromtimestamp(row[4], UTC),

@@ -111,7 +111,7 @@ class Reads:
         """Return lines in order of `seq`; fewer than `limit` only at the end."""
         query = (
             sa.select(*lines.columns, streams.c.target, streams.c.attempt)
-            .add_columns(streams.c.stream.label("stream_name"))
+            .add_columns(streams.c.dispatch, streams.c.stream.label("stream_name"))
             .join(streams, streams.c.id == lines.c.stream)
             .where(lines.c.execution == key, lines.c.seq >= from_seq)
             .order_by(lines.c.seq)

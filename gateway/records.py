@@ -118,6 +118,8 @@ def _problem_of_batch(batch: LineBatch) -> str:
         return f"record.target: 1 to {MAX_TARGET_LENGTH} characters expected"
     if batch.attempt > _MAX_ATTEMPT:
         return "record.attempt: too large"
+    if batch.dispatch > _MAX_ATTEMPT:
+        return "record.dispatch: too large"
     if batch.first_seq > _MAX_NUMBER:
         return "record.firstSeq: too large"
     if len(batch.lines) > MAX_BATCH_LINES:

@@ -57,9 +57,10 @@ streams = sa.Table(
     sa.Column("execution", _Key, sa.ForeignKey("executions.id"), nullable=False),
     sa.Column("target", sa.String(200), nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("dispatch", sa.Integer, nullable=False, server_default="1"),
     sa.Column("stream", sa.String(20), nullable=False),
     sa.Column("highest", sa.BigInteger, nullable=False),
-    sa.UniqueConstraint("execution", "target", "attempt", "stream"),
+    sa.UniqueConstraint("execution", "target", "attempt", "dispatch", "stream"),
     sqlite_autoincrement=True,
 )
 

@@ -73,7 +73,9 @@ class Transaction:
             summary=summary_of(row),
             last_seq=row["last_seq"],
             streams={
-                Source(s.target, s.attempt, s.stream): StreamState(s.id, s.highest)
+                Source(s.target, s.attempt, s.dispatch, s.stream): StreamState(
+                    s.id, s.highest
+                )
                 for s in known
             },
         )
@@ -128,7 +130,9 @@ class Transaction:
         )
 
     async def _append(self, change: Change, batch: LineBatch) -> None:
-        source = Source(batch.target, batch.attempt, batch.stream.value)
+        source = Source(
+            batch.target, batch.attempt, batch.dispatch, batch.stream.value
+        )
         stream = await self._stream(change.state, source)
         numbers = await self._missing(stream, batch)
         if not numbers:
@@ -147,6 +151,7 @@ class Transaction:
                     execution=state.key,
                     target=source.target,
                     attempt=source.attempt,
+                    dispatch=source.dispatch,
                     stream=source.stream,
                     highest=0,
                 )

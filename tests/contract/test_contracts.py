@@ -122,9 +122,10 @@ def test_ids_are_stable_and_lead_back() -> None:
     assert workflow == "event:e.1:x-1"
     assert names.execution_of(workflow) == "x-1"
     assert names.execution_of("something else") is None
-    key = names.run_key(workflow, "r", "local", 1)
-    assert key == names.run_key(workflow, "r", "local", 1)
-    assert len({key, names.run_key(workflow, "r", "local", 2)}) == 2
+    key = names.run_key(workflow, "r", "local", 1, 1)
+    assert key == names.run_key(workflow, "r", "local", 1, 1)
+    others = {names.run_key(workflow, "r", "local", *n) for n in ((2, 1), (1, 2))}
+    assert len({key, *others}) == 3
     assert names.host_queue("h") == "cronium-host-h"
 
 
