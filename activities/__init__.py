@@ -1,6 +1,15 @@
 """The Temporal edge of each engine: heartbeat, cancel, error mapping. Thin."""
 
+from activities.claims import Claims
 from activities.container import ContainerActivities
 from activities.execution import ExecutionActivities
+from activities.ledger import Ledger
+from activities.order import SessionFactory
 
-__all__ = ["ContainerActivities", "ExecutionActivities"]
+__all__ = [
+    "Claims",
+    "ContainerActivities",
+    "ExecutionActivities",
+    "Ledger",
+    "SessionFactory",
+]

@@ -1,18 +1,26 @@
-"""`run_container`: one try in one sandbox, under Temporal's eyes."""
+"""`run_container` and `resume_container`: one script in one sandbox, for Temporal.
+
+The session that drives a sandbox lives beside the activity that waits for it: when
+Temporal loses sight of an activity, the script goes on, and the next activity for the
+same run waits for the same session. A worker that is told to stop lets go of its
+sessions, and the next worker process takes their sandboxes over.
+"""
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
 from temporalio import activity
 from temporalio.client import AsyncActivityCancelledError, Client
 from temporalio.service import RPCError
 
 from activities.failures import application_error
-from activities.session import Session
+from activities.ledger import Entry, Ledger
+from activities.order import SessionFactory
+from activities.session import DetachedError, Hooks, Session
 from contracts import names
 from contracts.errors import (
     CroniumError,
@@ -21,16 +29,29 @@ from contracts.errors import (
     StaleAttempt,
     WorkerDraining,
 )
-from contracts.runs import RUN_CONTAINER, RunOutcome, RunRequest
-from engines.docker import DockerEngine, SandboxSpec
-from engines.secrets import SecretStore
-from logstream import Redactor, RunLog, SpoolDirectory
+from contracts.runs import (
+    RESUME_CONTAINER,
+    RUN_CONTAINER,
+    ResumeRequest,
+    RunOutcome,
+    RunRequest,
+)
+from engines.docker import Sandbox
 
 logger = logging.getLogger(__name__)
 
 CLAIM_SECONDS = 20.0
-# Output appears as it is written, and the sandbox's root is read-only.
-BASE_ENV = {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+# A host that refuses at once would draw every run of the queue to itself.
+REFUSAL_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class Running:
+    """A session at work and how many activities wait for it."""
+
+    session: Session
+    task: "asyncio.Task[RunOutcome]"
+    waiting: int = 0
 
 
 @dataclass
@@ -38,54 +59,185 @@ class ContainerActivities:
     """The activities of one Docker host.
 
     Args:
-        engine: Makes the sandboxes.
-        spools: Where log lines are kept until the gateway has them.
-        secrets: Resolves references in the environment.
+        sessions: Makes sessions from requests.
+        ledger: What this host knows of its runs.
         client: Temporal, for the claim that must be durable before the start.
-        host: Id of this host.
         heartbeat_interval: Seconds between two signs of life.
-        log_cap: Bytes of log kept per try.
         not_ready: Returns why this host takes no runs, or None.
         observe: Told each outcome, for the metrics.
+        resumed: Told each run that this process took over, for the metrics.
     """
 
-    engine: DockerEngine
-    spools: SpoolDirectory
-    secrets: SecretStore
+    sessions: SessionFactory
+    ledger: Ledger
     client: Client
-    host: str
     heartbeat_interval: float
-    log_cap: int
     not_ready: Callable[[], str | None] = lambda: None
     observe: Callable[[RunOutcome], None] = lambda _: None
-    active: dict[str, Session] = field(default_factory=dict)
+    resumed: Callable[[], None] = lambda: None
+    active: dict[str, Running] = field(default_factory=dict)
+    _releases: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
     def claimed(self) -> frozenset[str]:
         """Return the run keys of the sandboxes that somebody is working on."""
-        return frozenset(self.active)
+        waited_for = {key for key, running in self.active.items() if running.waiting}
+        return frozenset(waited_for | set(self._releases))
+
+    def stop_orphan(self, run_key: str) -> bool:
+        """Stop a session that nobody waits for; False when there is none."""
+        running = self.active.get(run_key)
+        if running is None:
+            return False
+        running.session.stop()
+        return True
+
+    async def released(self, seconds: float) -> None:
+        """Wait until the sandboxes of ended scripts are removed."""
+        if self._releases:
+            await asyncio.wait(self._releases.values(), timeout=seconds)
 
     @activity.defn(name=RUN_CONTAINER.name)
     async def run_container(self, run: RunRequest) -> RunOutcome:
-        """Run one try; its outcome is a result, whatever the exit code.
+        """Run one script; its outcome is a result, whatever the exit code.
 
         Raises:
-            ApplicationError: The script was not started; `type` says why.
+            ApplicationError: `type` says why there is no outcome; with progress in its
+                details the script may have been started.
         """
-        try:
-            session = self._session(run)
-        except CroniumError as error:
-            raise application_error(error) from error
-        self.active[run.run_key] = session
-        try:
-            outcome = await self._supervise(session)
-        except CroniumError as error:
-            raise application_error(error) from error
-        finally:
-            del self.active[run.run_key]
-        self.observe(outcome)
-        return outcome
+        running = self.active.get(run.run_key)
+        if running is None:
+            try:
+                await self._check_ready()
+                session = self._session(run)
+                self.ledger.write(self._entry(run))
+            except CroniumError as error:
+                raise application_error(error) from error
+            except OSError as error:
+                full = LogStorageFull(f"cannot write the ledger: {error.strerror}")
+                raise application_error(full) from error
+            claim = self._claim_of(session)
+            running = self._begin(run.run_key, session, session.run(claim))
+        return await self._wait_for(run, running)
 
-    async def _supervise(self, session: Session) -> RunOutcome:
+    @activity.defn(name=RESUME_CONTAINER.name)
+    async def resume_container(self, order: ResumeRequest) -> RunOutcome:
+        """Go on with a run of this host that no activity waits for any more.
+
+        Raises:
+            ApplicationError: `ScriptNotStarted` when it may be sent out again,
+                `HostLost` when its outcome will never be known.
+        """
+        run, key = order.run, order.run.run_key
+        entry, running = self.ledger.find(key), self.active.get(key)
+        if running is None:
+            if entry is not None and entry.outcome is not None:
+                # The sandbox of an outcome that nobody got may still be there.
+                self._release(self.sessions.engine.sandbox(key))
+                return entry.outcome
+            running = self._take_over(order, entry)
+        self.ledger.keep(self._entry(run, started=entry is not None and entry.started))
+        if order.cancel:
+            running.session.stop()
+        return await self._wait_for(run, running)
+
+    def _take_over(self, order: ResumeRequest, entry: Entry | None) -> Running:
+        started = entry is not None and entry.started
+        try:
+            session = self._session(order.run, resume=True)
+        except CroniumError as error:
+            raise application_error(error) from error
+        work = session.resume(order.progress, was_started=started)
+        self.resumed()
+        return self._begin(order.run.run_key, session, work)
+
+    async def _check_ready(self) -> None:
+        problem = self.not_ready()
+        if problem is not None:
+            await asyncio.sleep(REFUSAL_SECONDS)
+            raise EngineUnavailable(f"this host takes no runs: {problem}")
+        problem = self.sessions.spools.problem
+        if problem is not None:
+            await asyncio.sleep(REFUSAL_SECONDS)
+            raise LogStorageFull(problem)
+
+    def _session(self, run: RunRequest, *, resume: bool = False) -> Session:
+        key = run.run_key
+        hooks = Hooks(
+            started=lambda: self.ledger.update(key, started=True),
+            settled=lambda outcome: self.ledger.update(key, outcome=outcome),
+            release=self._release,
+        )
+        return self.sessions.open(run, hooks, resume=resume)
+
+    def _begin(
+        self,
+        key: str,
+        session: Session,
+        work: Coroutine[Any, Any, RunOutcome],
+    ) -> Running:
+        task = asyncio.create_task(work)
+        running = self.active[key] = Running(session, task)
+
+        def end(done: asyncio.Task[RunOutcome]) -> None:
+            del self.active[key]
+            if not done.cancelled() and done.exception() is None:
+                self.observe(done.result())
+
+        task.add_done_callback(end)
+        return running
+
+    async def _wait_for(self, run: RunRequest, running: Running) -> RunOutcome:
+        session, task = running.session, running.task
+        beating = asyncio.ensure_future(self._beat(session))
+        shutdown = asyncio.ensure_future(activity.wait_for_worker_shutdown())
+        running.waiting += 1
+        try:
+            await self._attend(session, task, shutdown)
+            return task.result()
+        except DetachedError:
+            error = WorkerDraining(f"the worker of {self.sessions.host} was stopped")
+            progress = session.progress()
+            begun = progress if progress.started_at is not None else None
+            raise application_error(error, begun) from None
+        except CroniumError as error:
+            raise application_error(error, session.progress()) from error
+        finally:
+            running.waiting -= 1
+            beating.cancel()
+            shutdown.cancel()
+
+    async def _attend(
+        self,
+        session: Session,
+        task: "asyncio.Task[RunOutcome]",
+        shutdown: "asyncio.Future[None]",
+    ) -> None:
+        """Return when the session has ended, also when it was told to."""
+        either: list[asyncio.Future[Any]] = [task, shutdown]
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            details = activity.cancellation_details()
+            if details is None or not details.cancel_requested:
+                if details is None or not details.worker_shutdown:
+                    # Temporal gave this activity up: another will come for the
+                    # session, or the janitor, when the workflow wants none.
+                    raise
+                session.detach()
+            else:
+                session.stop()
+                # Finished first, so that the container is gone when the run is.
+                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            session.detach()
+            await asyncio.wait([task])
+
+    async def _beat(self, session: Session) -> None:
+        while True:
+            activity.heartbeat(session.progress())
+            await asyncio.sleep(self.heartbeat_interval)
+
+    def _claim_of(self, session: Session) -> Callable[[], Coroutine[Any, Any, None]]:
         token = activity.info().task_token
 
         async def claim() -> None:
@@ -99,104 +251,31 @@ class ContainerActivities:
                 session.stop()
             except (TimeoutError, RPCError) as error:
                 raise StaleAttempt(
-                    "Temporal did not confirm that this host owns the try"
+                    "Temporal did not confirm that this host owns the run"
                 ) from error
 
-        working = asyncio.ensure_future(session.run(claim))
-        beating = asyncio.ensure_future(self._beat(session))
-        draining = False
-        try:
-            await asyncio.shield(working)
-        except asyncio.CancelledError:
-            details = activity.cancellation_details()
-            draining = details is not None and details.worker_shutdown
-            session.stop()
-            # Finished first, so that the container is gone when the run is.
-            await asyncio.wait([working])
-        finally:
-            beating.cancel()
-        if draining:
-            raise WorkerDraining("the worker was stopped while the script ran")
-        return working.result()
+        return claim
 
-    async def _beat(self, session: Session) -> None:
-        while True:
-            activity.heartbeat(session.progress())
-            await asyncio.sleep(self.heartbeat_interval)
-
-    def _session(self, run: RunRequest) -> Session:
-        problem = self.not_ready()
-        if problem is not None:
-            raise EngineUnavailable(f"this host takes no runs: {problem}")
-        if self.spools.full:
-            raise LogStorageFull
-        plain, secret = self._environment(run)
-        log = RunLog(
-            execution_id=run.request.execution_id,
-            target=run.target,
-            attempt=run.attempt,
-            spool=self.spools.open(run.run_key),
-            redactor=Redactor(secret.values()),
-            cap_bytes=self.log_cap,
-        )
-        spec = self._spec(run, {**BASE_ENV, **plain, **secret, **_own_env(run)})
-        return Session(run, spec, self.engine, log, self.host)
-
-    def _environment(self, run: RunRequest) -> tuple[dict[str, str], dict[str, str]]:
-        plain, secret = {}, {}
-        for var in run.request.event.env:
-            if var.secret is not None:
-                secret[var.name] = self.secrets.resolve(var.secret)
-            else:
-                plain[var.name] = var.value or ""
-        return plain, secret
-
-    def _spec(self, run: RunRequest, env: dict[str, str]) -> SandboxSpec:
-        event, request = run.request.event, run.request
-        return SandboxSpec(
+    def _entry(self, run: RunRequest, *, started: bool = False) -> Entry:
+        info = activity.info()
+        return Entry(
             run_key=run.run_key,
-            event_type=event.type,
-            script=event.script or "",
-            resources=event.resources,
-            network=event.network,
-            image=event.image or self.engine.config.image,
-            env=env,
-            documents={
-                "input.json": orjson.dumps(request.input),
-                "event.json": orjson.dumps(_event_document(run)),
-            },
-            labels={
-                names.LABEL_RUN_KEY: run.run_key,
-                names.LABEL_EXECUTION: request.execution_id,
-                names.LABEL_EVENT: event.id,
-                names.LABEL_TARGET: run.target,
-                names.LABEL_TRY: str(run.attempt),
-                names.LABEL_ROLE: "run",
-            },
+            workflow_id=info.workflow_id or "",
+            workflow_run=info.workflow_run_id or "",
+            activity_id=info.activity_id,
+            start_id=names.start_id(run.target, run.attempt, run.dispatch),
+            started=started,
         )
 
+    def _release(self, sandbox: Sandbox) -> None:
+        key = sandbox.run_key
+        if key in self._releases:
+            return
 
-def _own_env(run: RunRequest) -> dict[str, str]:
-    event = run.request.event
-    return {
-        "CRONIUM_EXECUTION_ID": run.request.execution_id,
-        "CRONIUM_EVENT_ID": event.id,
-        "CRONIUM_EVENT_NAME": event.name,
-        "CRONIUM_ATTEMPT": str(run.attempt),
-        "CRONIUM_RUN_DIR": names.RUN_DIRECTORY,
-    }
+        async def remove() -> None:
+            with contextlib.suppress(CroniumError):
+                # What cannot be removed now is the janitor's.
+                await self.sessions.engine.remove(sandbox)
 
-
-def _event_document(run: RunRequest) -> dict[str, Any]:
-    event, request = run.request.event, run.request
-    return {
-        "id": event.id,
-        "name": event.name,
-        "type": event.type,
-        "executionId": request.execution_id,
-        "userId": request.user,
-        "trigger": request.trigger,
-        "attempt": run.attempt,
-        "maxAttempts": run.max_attempts,
-        "tags": event.tags,
-    }
+        task = self._releases[key] = asyncio.create_task(remove())
+        task.add_done_callback(lambda _: self._releases.pop(key, None))

@@ -3,13 +3,23 @@
 from temporalio.exceptions import ApplicationError
 
 from contracts.errors import CroniumError
+from contracts.runs import RunProgress
 
 
-def application_error(error: CroniumError) -> ApplicationError:
-    """Return the failure that workflow and client see: type, message, hint."""
+def application_error(
+    error: CroniumError, progress: RunProgress | None = None
+) -> ApplicationError:
+    """Return the failure that workflow and client see: type, message, hint.
+
+    Args:
+        error: What happened.
+        progress: How far the run had come; the workflow decides by it whether the
+            script may be started again.
+    """
     return ApplicationError(
         str(error),
         error.user_hint,
+        *([progress] if progress else []),
         type=error.type,
         non_retryable=not error.retryable,
     )

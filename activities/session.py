@@ -1,47 +1,86 @@
-"""One try in one sandbox, from pick-up to outcome, whatever happens in between.
+"""One script in one sandbox, from pick-up to outcome, whatever happens in between.
 
 The steps are the same for every engine: make, follow, stop, drain, remove. A stop may
 be asked for at any moment; each step is either abandoned at once or finished first, so
-that a sandbox is never left behind.
+that a sandbox is never left behind. A session may also be detached, which leaves the
+script running for the next worker process, and begin with a sandbox that another
+process started.
 """
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import TypeVar
 
-from contracts.errors import CroniumError, ErrorInfo, SandboxFailed
-from contracts.results import (
-    EXIT_CANCELLED,
-    EXIT_TIMEOUT,
-    PhaseDurations,
-    Status,
+from activities.output import Output
+from activities.phases import Phases
+from activities.waiting import first_of
+from contracts.errors import (
+    CroniumError,
+    ErrorInfo,
+    HostLost,
+    SandboxFailed,
+    ScriptNotStarted,
+    StaleAttempt,
 )
+from contracts.results import EXIT_CANCELLED, EXIT_TIMEOUT, Status
 from contracts.runs import RunOutcome, RunProgress, RunRequest
-from engines.docker import DockerEngine, Sandbox, SandboxExit, SandboxSpec, verdict
-from logstream import RunLog
+from engines.docker import (
+    DockerEngine,
+    Sandbox,
+    SandboxExit,
+    SandboxRunsAlready,
+    SandboxSpec,
+    verdict,
+)
 
 logger = logging.getLogger(__name__)
 Value = TypeVar("Value")
 
 # The daemon's words when PID 1's program is not in the image.
 NO_LAUNCHER_WORDS = ("no such file or directory", "executable file not found")
+SETUP, RUNNING, STOPPING, CLEANUP, GONE = (
+    "setup",
+    "running",
+    "stopping",
+    "cleanup",
+    "gone",
+)
 
 
 class StopRequestedError(Exception):
-    """Somebody asked for a stop before the script began."""
+    """Somebody asked for an end before the script began."""
+
+
+class DetachedError(Exception):
+    """The session was ended and left the script as it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """Whom a session tells what it has done, at once and durably."""
+
+    started: Callable[[], None]
+    """The script was started."""
+    settled: Callable[[RunOutcome], None]
+    """The outcome is known; nothing was removed yet."""
+    release: Callable[[Sandbox], None]
+    """The sandbox is done with and may be removed at leisure."""
 
 
 class Session:
     """Runs one script and keeps what is known about it.
 
     Args:
-        run: The try.
+        run: The run.
         spec: What the sandbox is made from.
         engine: Where it is made.
-        log: Where its output goes.
+        output: Where its output goes.
         host: Id of this host.
+        hooks: Whom to tell.
     """
 
     def __init__(
@@ -49,74 +88,130 @@ class Session:
         run: RunRequest,
         spec: SandboxSpec,
         engine: DockerEngine,
-        log: RunLog,
+        output: Output,
         host: str,
+        hooks: Hooks,
     ) -> None:
         self._run = run
         self._event = run.request.event
         self._spec = spec
         self._engine = engine
-        self._log = log
+        self._output = output
         self._host = host
+        self._hooks = hooks
         self._stop = asyncio.Event()
-        self._phase = "setup"
+        self._detach = asyncio.Event()
+        self._phase = SETUP
         self._script_started: float | None = None
-        self._marks = [time.monotonic()]
+        self._deadline = math.inf
+        self._phases = Phases()
 
     def stop(self) -> None:
         """Ask for the end: TERM, grace, KILL, gone."""
         self._stop.set()
 
+    def detach(self) -> None:
+        """Let go of the script; one that has not begun is given up."""
+        self._detach.set()
+
     def progress(self) -> RunProgress:
         """Return what a heartbeat carries: never empty, since that wipes the last."""
-        counts = self._log.counts
+        counts = self._output.log.counts
         return RunProgress(
             host=self._host,
             sandbox=self._spec.name,
             phase=self._phase,
             event=self._event.name,
             attempt=self._run.attempt,
+            dispatch=self._run.dispatch,
             started_at=self._script_started,
             lines=counts.lines,
             bytes=counts.bytes,
             dropped_lines=counts.dropped_lines,
-            tail=self._log.tail,
+            stored=counts.stored,
+            cursors=self._output.log.cursors,
+            tail=self._output.log.tail,
         )
 
     async def run(self, claim: Callable[[], Awaitable[None]]) -> RunOutcome:
         """Run the script to its end.
 
         Args:
-            claim: Tells Temporal, durably, that this host owns the try. The script is
+            claim: Tells Temporal, durably, that this host owns the run. The script is
                 not started before it has returned.
 
         Raises:
-            EngineError: The script was not started.
+            EngineError: The script was not started, or its outcome is not known.
+            DetachedError: The session was detached.
         """
-        self._log.notice(
-            f"try {self._run.attempt}/{self._run.max_attempts} of {self._event.name} "
-            f"on {self._host}"
-        )
-        sandbox: Sandbox | None = None
         try:
             sandbox = await self._make(claim)
-            return await self._follow(sandbox)
+        except SandboxRunsAlready:
+            return await self._take_over(self._engine.sandbox(self._run.run_key), {})
         except StopRequestedError:
-            return await self._stopped_early(sandbox)
+            return self._stopped_early()
         except CroniumError as error:
-            self._log.notice(f"{error} {error.user_hint}".strip())
+            self._refused(error)
             raise
-        finally:
-            if sandbox is not None and self._phase != "gone":
-                await self._remove(sandbox)
-            self._log.close()
+        return await self._keep_clean(sandbox, self._follow(sandbox))
+
+    async def resume(self, progress: RunProgress, *, was_started: bool) -> RunOutcome:
+        """Go on with a script that another process started.
+
+        Args:
+            progress: What was last heard of it.
+            was_started: Whether this host knows that the script was started.
+
+        Raises:
+            ScriptNotStarted: It was not started, and will not be.
+            HostLost: It was started, and nothing of it is left.
+            EngineUnavailable: The daemon does not answer.
+            DetachedError: The session was detached.
+        """
+        sandbox = self._engine.sandbox(self._run.run_key)
+        status = await sandbox.status()
+        if status == "created":
+            await self._remove(sandbox)
+            raise ScriptNotStarted
+        if status is None:
+            if was_started or progress.started_at is not None:
+                raise HostLost(
+                    f"the container {sandbox.name} is not there any more, and nobody "
+                    "has seen how its script ended"
+                )
+            raise ScriptNotStarted
+        return await self._take_over(sandbox, progress.cursors, status=status)
+
+    async def _take_over(
+        self, sandbox: Sandbox, cursors: dict[str, int], status: str = ""
+    ) -> RunOutcome:
+        self._phase = RUNNING
+        began = await sandbox.started_at() or time.time()
+        self._script_started = began
+        gone_by = time.time() - began
+        start = self._phases.start(gone_by)
+        if status not in ("exited", "dead"):
+            # One that ended by itself keeps its result, however late it was.
+            self._deadline = start + self._event.timeout_seconds
+        sandbox.watch()
+        await self._output.read_again(sandbox, cursors, follow=True)
+        self._output.notice(
+            f"worker of {self._host} went on with the script, {gone_by:.1f} s after "
+            "its start"
+        )
+        return await self._keep_clean(sandbox, self._conduct(sandbox))
 
     async def _make(self, claim: Callable[[], Awaitable[None]]) -> Sandbox:
         claiming = asyncio.ensure_future(claim())
         creating = asyncio.ensure_future(self._engine.create(self._spec))
         try:
-            await self._unless_stopped(creating)
-            await self._unless_stopped(claiming)
+            await self._unless_ended(claiming)
+            # Not before: a worker that owns nothing writes nothing.
+            self._output.notice(
+                f"try {self._run.attempt}/{self._run.max_attempts} of "
+                f"{self._event.name} on {self._host}"
+            )
+            await self._unless_ended(creating)
         except BaseException:
             claiming.cancel()
             await asyncio.wait([claiming])
@@ -132,14 +227,30 @@ class Session:
             await self._remove(creating.result())
         elif creating.cancelled():
             # The daemon may have made it although nobody waited for the answer.
-            await self._remove(
-                Sandbox(self._engine.calls, self._spec.name, self._spec.run_key, None)
-            )
+            await self._remove(self._engine.sandbox(self._run.run_key))
+
+    async def _keep_clean(
+        self, sandbox: Sandbox, work: Awaitable[RunOutcome]
+    ) -> RunOutcome:
+        """Remove the sandbox after trouble, unless somebody else goes on with it."""
+        try:
+            return await work
+        except DetachedError:
+            sandbox.detach()
+            raise
+        except StopRequestedError:
+            await self._remove(sandbox)
+            return self._stopped_early()
+        except CroniumError as error:
+            if self._script_started is None:
+                await self._remove(sandbox)
+                self._refused(error)
+            raise
 
     async def _follow(self, sandbox: Sandbox) -> RunOutcome:
         try:
-            await sandbox.attach(self._log.feed)
-            if self._stop.is_set():
+            await self._output.attach(sandbox)
+            if self._stop.is_set() or self._detach.is_set():
                 raise StopRequestedError
             await sandbox.start()
         except SandboxFailed as error:
@@ -148,62 +259,79 @@ class Session:
                 return await self._end(sandbox, None, info)
             raise
         self._script_started = time.time()
-        self._phase = "running"
-        self._marks.append(time.monotonic())
+        self._phase = RUNNING
+        self._hooks.started()
+        self._deadline = self._phases.start() + self._event.timeout_seconds
+        return await self._conduct(sandbox)
+
+    async def _conduct(self, sandbox: Sandbox) -> RunOutcome:
         reason = await self._until_end(sandbox)
-        if reason is not None:
-            self._phase = "stopping"
-            self._log.notice(
-                f"{reason.message} TERM, then KILL after "
-                f"{self._event.grace_seconds:g} s"
-            )
-            end = await sandbox.stop(self._event.grace_seconds)
-        else:
-            end = sandbox.exited.result()
-        return await self._end(sandbox, end, reason)
+        if reason is None:
+            return await self._end(sandbox, sandbox.exited.result(), None)
+        self._phase = STOPPING
+        self._output.notice(
+            f"{reason.message} TERM, then KILL after {self._event.grace_seconds:g} s"
+        )
+        stopping = asyncio.ensure_future(sandbox.stop(self._event.grace_seconds))
+        await first_of(stopping, self._detach)
+        if not stopping.done():
+            stopping.cancel()
+            raise DetachedError
+        return await self._end(sandbox, stopping.result(), reason)
 
     async def _until_end(self, sandbox: Sandbox) -> ErrorInfo | None:
         """Return None when the script ended by itself, else why it must be stopped."""
-        stopping = asyncio.ensure_future(self._stop.wait())
-        try:
-            await asyncio.wait(
-                [sandbox.exited, stopping],
-                timeout=self._event.timeout_seconds,
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-        finally:
-            stopping.cancel()
-        if sandbox.exited.done():
-            return None
-        if self._stop.is_set():
-            return verdict.cancelled()
-        return verdict.timed_out(self._event)
+        while True:
+            reading = asyncio.ensure_future(self._output.keep_up(sandbox))
+            try:
+                await first_of(
+                    sandbox.exited,
+                    self._stop,
+                    self._detach,
+                    reading,
+                    timeout=self._deadline - time.monotonic(),
+                )
+            finally:
+                reading.cancel()
+            if sandbox.exited.done():
+                return None
+            if self._detach.is_set():
+                raise DetachedError
+            if self._stop.is_set():
+                return verdict.cancelled()
+            if time.monotonic() >= self._deadline:
+                return verdict.timed_out(self._event)
 
     async def _end(
         self, sandbox: Sandbox, end: SandboxExit | None, stopped: ErrorInfo | None
     ) -> RunOutcome:
-        self._marks.append(time.monotonic())
-        self._phase = "cleanup"
-        if end is not None and not await sandbox.drain():
-            self._log.notice("the output did not end with the script; the rest is lost")
-        # Removal is slow and needs no output: the log is settled beside it.
-        removing = asyncio.ensure_future(self._remove(sandbox))
+        self._phases.end()
+        self._phase = CLEANUP
+        if end is not None:
+            await self._output.drain(sandbox)
         outcome = self._outcome(end, stopped)
-        await removing
-        self._phase = "gone"
-        return outcome.model_copy(update={"durations": self._durations()})
+        self._hooks.settled(outcome)
+        self._output.log.complete()
+        if stopped is None:
+            # Removal is slow, and whoever waits for the result needs none of it.
+            self._hooks.release(sandbox)
+        else:
+            await self._remove(sandbox)
+        self._phase = GONE
+        return outcome.model_copy(update={"durations": self._phases.durations()})
 
     def _outcome(
         self, end: SandboxExit | None, stopped: ErrorInfo | None
     ) -> RunOutcome:
         status, code, error = self._judge(end, stopped)
         if error is not None and stopped is None:
-            self._log.notice(f"{error.message} {error.hint}".strip())
+            self._output.notice(f"{error.message} {error.hint}".strip())
         return RunOutcome(
             status=status,
             exit_code=code,
+            durations=self._phases.durations(),
             error=error,
-            logs=self._log.close(),
+            logs=self._output.log.close(),
             host=self._host,
         )
 
@@ -218,35 +346,34 @@ class Session:
             return Status.TIMEOUT, EXIT_TIMEOUT, stopped
         if end.code == 0:
             return Status.SUCCESS, 0, None
-        return (
-            Status.FAILURE,
-            end.code,
-            verdict.judge(self._event, end, self._log.tail),
-        )
+        error = verdict.judge(self._event, end, self._output.log.tail)
+        return Status.FAILURE, end.code, error
 
-    async def _stopped_early(self, sandbox: Sandbox | None) -> RunOutcome:
-        if sandbox is not None:
-            await self._remove(sandbox)
-            self._phase = "gone"
-        self._log.notice("cancelled before the script began")
-        return RunOutcome(
+    def _stopped_early(self) -> RunOutcome:
+        if not self._stop.is_set():
+            self._output.log.close()
+            self._output.log.complete()
+            raise DetachedError
+        self._phase = GONE
+        self._output.notice("cancelled before the script began")
+        outcome = RunOutcome(
             status=Status.CANCELLED,
             exit_code=EXIT_CANCELLED,
             error=verdict.cancelled(),
-            durations=self._durations(),
-            logs=self._log.close(),
+            durations=self._phases.durations(),
+            logs=self._output.log.close(),
             host=self._host,
         )
+        self._hooks.settled(outcome)
+        self._output.log.complete()
+        return outcome
 
-    def _durations(self) -> PhaseDurations:
-        now = time.monotonic()
-        begin, start, end = (*self._marks, now, now)[:3]
-        return PhaseDurations(
-            setup_ms=round((start - begin) * 1000),
-            execution_ms=round((end - start) * 1000),
-            cleanup_ms=round((now - end) * 1000),
-            total_ms=round((now - begin) * 1000),
-        )
+    def _refused(self, error: CroniumError) -> None:
+        # Whoever lost the run to another writes nothing into its log.
+        if not isinstance(error, StaleAttempt):
+            self._output.notice(f"{error} {error.user_hint}".strip())
+        self._output.log.close()
+        self._output.log.complete()
 
     async def _remove(self, sandbox: Sandbox) -> None:
         try:
@@ -255,13 +382,8 @@ class Session:
             # The outcome is more than a clean host: the janitor comes by later.
             logger.warning("%s", error)
 
-    async def _unless_stopped(self, task: "asyncio.Future[Value]") -> Value:
-        stopping = asyncio.ensure_future(self._stop.wait())
-        either: list[asyncio.Future[Any]] = [task, stopping]
-        try:
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            stopping.cancel()
-        if not task.done() or self._stop.is_set():
+    async def _unless_ended(self, task: "asyncio.Future[Value]") -> Value:
+        await first_of(task, self._stop, self._detach)
+        if not task.done() or self._stop.is_set() or self._detach.is_set():
             raise StopRequestedError
         return task.result()

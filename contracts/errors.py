@@ -11,7 +11,9 @@
     │   ├── ImageMissing          the image is not there and may not be pulled
     │   ├── ImagePullFailed       the registry said no
     │   ├── ImagePullTimeout      the registry did not finish in time
-    │   └── SandboxFailed         the engine could not make or start the sandbox
+    │   ├── SandboxFailed         the engine could not make or start the sandbox
+    │   ├── SandboxInterrupted    the engine stopped, and the running script with it
+    │   └── ScriptNotStarted      the worker died before the script began
     ├── HostLost                  the worker that ran the script never came back
     ├── StaleAttempt              another worker has taken this run over
     ├── WorkerDraining            the worker is going down and hands its runs over
@@ -144,10 +146,23 @@ class SandboxFailed(EngineError):
     """The engine could not make or start the sandbox."""
 
 
+class SandboxInterrupted(EngineError):
+    """The engine stopped while the script ran, and the script with it."""
+
+    hint = "Run the event again; `live-restore` lets scripts outlive a daemon restart."
+
+
+class ScriptNotStarted(EngineError):
+    """The worker died before the script began."""
+
+
 class HostLost(CroniumError):
     """The worker that ran the script never came back."""
 
-    hint = "Start the worker again with the same state directory, then run the event."
+    hint = (
+        "Look at the log, then run the event again. Events with `idempotent: true` "
+        "are run again by themselves."
+    )
 
 
 class StaleAttempt(CroniumError):

@@ -3,9 +3,9 @@
 Two numbers are on a stored line. `stream_seq` is given by the worker: it counts the
 lines of one stream of one start of the script from 1 without a hole, and together with
 execution, target, attempt and dispatch it is the identity of the line, so that sending
-it twice stores it once. `seq` is given by the gateway when the line is stored: it counts all lines of the
-execution from 1 without a hole, so that one integer (`fromSeq`) resumes a reader, which
-no per-stream number can do for a log that is made of several streams.
+it twice stores it once. `seq` is given by the gateway when the line is stored: it
+counts all lines of the execution from 1 without a hole, so that one integer (`fromSeq`)
+resumes a reader, which no per-stream number can do for a log of several streams.
 """
 
 from datetime import datetime

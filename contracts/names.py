@@ -37,9 +37,9 @@ LABEL_WORKFLOW = LABEL_PREFIX + "workflow"
 LABEL_WORKFLOW_RUN = LABEL_PREFIX + "workflow-run"
 LABEL_TARGET = LABEL_PREFIX + "target"
 LABEL_TRY = LABEL_PREFIX + "try"
+LABEL_DISPATCH = LABEL_PREFIX + "dispatch"
 LABEL_HOST = LABEL_PREFIX + "host"
 LABEL_ROLE = LABEL_PREFIX + "role"
-LABEL_DEADLINE = LABEL_PREFIX + "deadline"
 
 _ID = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 ID_PATTERN = f"^{_ID}$"
@@ -56,6 +56,24 @@ def host_queue(host_id: str) -> str:
 def workflow_id(event_id: str, execution_id: str) -> str:
     """Return the workflow id of one execution: the same request gives the same id."""
     return f"event:{event_id}:{execution_id}"
+
+
+def activity_id(target: str, attempt: int, dispatch: int, resume: int = 0) -> str:
+    """Return the activity id of one start of a script, or of its n-th resumption.
+
+    The janitor tells by it whether a workflow still waits for a sandbox.
+    """
+    return f"{start_id(target, attempt, dispatch)}{f'/resume-{resume}' * (resume > 0)}"
+
+
+def start_id(target: str, attempt: int, dispatch: int) -> str:
+    """Return what all activity ids of one start of a script begin with."""
+    return f"{target}/try-{attempt}/dispatch-{dispatch}"
+
+
+def is_start(activity: str, start: str) -> bool:
+    """Whether an activity id belongs to a start of a script, or resumes it."""
+    return activity == start or activity.startswith(start + "/")
 
 
 def execution_of(workflow: str) -> str | None:

@@ -26,8 +26,10 @@ class Admission(TolerantModel):
     """How long a try may wait for a free slot."""
     setup_seconds: float = 600.0
     """How long image pull and sandbox creation may take."""
-    heartbeat_timeout_seconds: float = 15.0
+    heartbeat_timeout_seconds: float = 10.0
     """After this long without a sign of life a worker counts as dead."""
+    resume_window_seconds: float = 300.0
+    """How long a host that stopped answering is waited for."""
 
 
 class RunRequest(WireModel):
@@ -38,6 +40,8 @@ class RunRequest(WireModel):
     attempt: int = Field(ge=1)
     """The user-visible try, from 1."""
     max_attempts: int = Field(ge=1)
+    dispatch: int = Field(1, ge=1)
+    """How often the workflow has sent this target out, this time included."""
     run_key: str
 
 
@@ -52,13 +56,27 @@ class RunProgress(TolerantModel):
     """`setup`, `running`, `stopping` or `cleanup`."""
     event: str = ""
     attempt: int = 1
+    dispatch: int = 1
     started_at: float | None = None
-    """Start of the script: seconds since 1970."""
+    """Start of the script: seconds since 1970, the daemon's clock."""
     lines: int = 0
     bytes: int = 0
     dropped_lines: int = 0
+    stored: int = 0
+    cursors: dict[str, int] = {}
+    """Lines read so far, by stream."""
     tail: list[str] = []
     """The newest lines, redacted: at most 20 lines and 2 KiB."""
+
+
+class ResumeRequest(WireModel):
+    """Go on with a run that another worker process began: of `resume_container`."""
+
+    run: RunRequest
+    progress: RunProgress
+    """What was last heard of it."""
+    cancel: bool = False
+    """Whether it is to be stopped, since somebody cancelled it meanwhile."""
 
 
 class RunOutcome(WireModel):
@@ -84,5 +102,6 @@ class ActivityStub(Generic[Argument, Result]):
 
 
 RUN_CONTAINER = ActivityStub("run_container", RunRequest, RunOutcome)
+RESUME_CONTAINER = ActivityStub("resume_container", ResumeRequest, RunOutcome)
 ADMIT_EXECUTION = ActivityStub("admit_execution", EventRequest, Admission)
 RECORD_EXECUTION = ActivityStub("record_execution", ExecutionRecord, bool)

@@ -130,9 +130,7 @@ class Transaction:
         )
 
     async def _append(self, change: Change, batch: LineBatch) -> None:
-        source = Source(
-            batch.target, batch.attempt, batch.dispatch, batch.stream.value
-        )
+        source = Source(batch.target, batch.attempt, batch.dispatch, batch.stream.value)
         stream = await self._stream(change.state, source)
         numbers = await self._missing(stream, batch)
         if not numbers:

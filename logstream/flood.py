@@ -50,6 +50,13 @@ class Flood:
             self._drop_oldest()
         return lines
 
+    def lines(self) -> dict[Stream, int]:
+        """Return how many newlines came, by stream."""
+        found = {stream: lost.lines for stream, lost in self._dropped.items()}
+        for chunk in self._chunks:
+            found[chunk.stream] = found.get(chunk.stream, 0) + chunk.lines
+        return found
+
     def dropped(self) -> Dropped:
         """Return what was left out so far, of all streams."""
         return Dropped(

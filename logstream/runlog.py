@@ -1,4 +1,4 @@
-"""All lines of one try: redacted, split, numbered, capped and spooled."""
+"""All lines of one start of a script: redacted, split, numbered, capped and spooled."""
 
 import time
 from collections import deque
@@ -14,6 +14,7 @@ from logstream.flood import Dropped, Flood
 from logstream.lines import LINE_OVERHEAD_BYTES, Splitter, to_text
 from logstream.redact import Redactor
 from logstream.spool import Spool
+from logstream.written import Written, read_written
 
 BATCH_LINES = 2000
 BATCH_BYTES = 64 * limits.KIB
@@ -30,7 +31,9 @@ class RunLog:
         execution_id: Whose log it is.
         target: Which target of the execution.
         attempt: Which try, from 1.
-        spool: Where the records go.
+        dispatch: How often the target was sent out, from 1.
+        spool: Where the records go. What is in it is not written again: the output is
+            expected from its first byte.
         redactor: Knows the run's secrets.
         cap_bytes: How much is kept; about 16 bytes are added per line.
         clock: Seconds since 1970.
@@ -42,6 +45,7 @@ class RunLog:
         execution_id: str,
         target: str,
         attempt: int,
+        dispatch: int = 1,
         spool: Spool,
         redactor: Redactor,
         cap_bytes: int = limits.DEFAULT_LOG_CAP_BYTES,
@@ -52,24 +56,30 @@ class RunLog:
             "executionId": execution_id,
             "target": target,
             "attempt": attempt,
+            "dispatch": dispatch,
         }
         self._spool = spool
         self._redactor = redactor
         self._streams = {source: redactor.stream() for source in SOURCES}
         self._splitters = {source: Splitter() for source in SOURCES}
         self._next = dict.fromkeys(Stream, 1)
+        self._taken = dict.fromkeys(SOURCES, 0)
+        self._written = read_written(spool)
+        self._next[Stream.SYSTEM] += self._written.highest.get(Stream.SYSTEM, 0)
         self._cap = cap_bytes
         self._room = int(cap_bytes * HEAD_SHARE)
         self._flood: Flood | None = None
+        if self._written.flood_at is not None:
+            self._flood = Flood(self._flood_room)
         self._gaps: dict[Stream, int] = {}
         self._clock = clock
         self._lines = 0
         self._bytes = 0
         self._lost = Dropped(0, 0)
-        self._stored = 0
+        self._stored = self._written.stored
         self._recent: deque[str] = deque(maxlen=limits.MAX_TAIL_LINES)
         self._final: LogCounts | None = None
-        if redactor.too_short:
+        if redactor.too_short and not self._written.stored:
             self.notice(
                 f"{redactor.too_short} secret(s) shorter than 4 characters are not "
                 "masked in this log"
@@ -89,6 +99,17 @@ class RunLog:
         if self._final is None:
             for line in self._redactor.text(text).splitlines():
                 self._emit(Stream.SYSTEM, [line.encode("utf-8", "replace")])
+
+    @property
+    def written(self) -> Written:
+        """What was on disk when this log was opened."""
+        return self._written
+
+    @property
+    def cursors(self) -> dict[str, int]:
+        """Lines of the script read so far, by stream."""
+        flooded = self._flood.lines() if self._flood else {}
+        return {s.value: self._next[s] - 1 + flooded.get(s, 0) for s in SOURCES}
 
     @property
     def counts(self) -> LogCounts:
@@ -113,7 +134,7 @@ class RunLog:
         )
 
     def close(self) -> LogCounts:
-        """Write what is left, say what was dropped, and mark the spool complete."""
+        """Write what is left and say what was dropped; `complete` comes after it."""
         if self._final is not None:
             return self._final
         for source in SOURCES:
@@ -131,13 +152,45 @@ class RunLog:
         written = sum(self._next[source] - 1 for source in SOURCES)
         final = self.counts.model_copy(update={"lines": written})
         self._final = final
-        self._spool.complete()
         return final
 
+    def complete(self) -> None:
+        """Mark the spool as whole; once relayed it may be deleted."""
+        self._spool.complete()
+
+    def skip_to(self, cursors: dict[str, int]) -> None:
+        """Go on behind lines that the source no longer has.
+
+        Args:
+            cursors: How many lines of each stream were read by an earlier worker.
+        """
+        for source in SOURCES:
+            known = max(cursors.get(source, 0), self._written.highest.get(source, 0))
+            gap = known - self._written.highest.get(source, 0)
+            self._next[source] = known + 1
+            self._lines += known
+            if gap:
+                self._gaps[source] = gap
+                self._lost = Dropped(self._lost.lines + gap, self._lost.bytes)
+        self.notice(
+            "the engine's copy of the output had rotated while no worker was attached: "
+            "lines before this point may be missing, and counts are a lower bound"
+        )
+
     def _take(self, stream: Stream, data: bytes) -> None:
+        known = self._written.flood_at
+        if self._flood is not None and known is not None:
+            # The cap was reached in an earlier life, and must be at the same place.
+            head = max(0, known.get(stream, 0) - self._taken[stream])
+            self._taken[stream] += len(data)
+            if head:
+                self._write_lines(stream, self._splitters[stream].feed(data[:head]))
+            data = data[head:]
         if self._flood is not None:
-            self._lines += self._flood.add(stream, data)
+            if data:
+                self._lines += self._flood.add(stream, data)
             return
+        self._taken[stream] += len(data)
         lines = self._splitters[stream].feed(data)
         if not lines:
             return
@@ -150,17 +203,25 @@ class RunLog:
         self._lines += len(lines)
         self._emit(stream, lines)
 
+    @property
+    def _flood_room(self) -> int:
+        return self._cap - int(self._cap * HEAD_SHARE)
+
     def _begin_flood(self) -> None:
-        kept = self._cap - int(self._cap * HEAD_SHARE)
-        self.notice(
-            f"the log reached its cap of {self._cap} bytes: from here on lines are "
-            f"counted, and the last {kept} bytes are shown when the script has ended"
-        )
-        flood = Flood(kept)
+        flood = Flood(self._flood_room)
+        begins = {}
         for source in SOURCES:
             # A line that has begun belongs to what is only counted.
-            for rest in self._splitters[source].flush():
+            rest = b"".join(self._splitters[source].flush())
+            begins[source.value] = self._taken[source] - len(rest)
+            if rest:
                 flood.add(source, rest)
+        text = (
+            f"the log reached its cap of {self._cap} bytes: from here on lines are "
+            f"counted, and the last {self._flood_room} bytes are shown when the script "
+            "has ended"
+        )
+        self._emit(Stream.SYSTEM, [text.encode()], floodAt=begins)
         self._flood = flood
 
     def _settle_flood(self, flood: Flood) -> None:
@@ -181,27 +242,53 @@ class RunLog:
         first = self._next[stream]
         number = first + dropped.lines - 1
         self._next[stream] = number + 1
+        known = self._written.highest.get(stream, 0)
+        if number <= known:
+            return
+        covered = number - max(first - 1, known)
         if self._say_gap(stream, first) and self._append(
-            stream, number, [text], {}, dropped.lines
+            stream, number, [text], dropped=covered
         ):
             self._stored += 1
         else:
             # Counted as lost already; only its number must be accounted for.
-            self._gaps[stream] = self._gaps.get(stream, 0) + dropped.lines
+            self._gaps[stream] = self._gaps.get(stream, 0) + covered
 
-    def _emit(self, stream: Stream, lines: list[bytes]) -> None:
+    def _emit(self, stream: Stream, lines: list[bytes], **more: Any) -> None:
         for batch in _batches(lines):
-            decoded = to_text(batch)
             first = self._next[stream]
             self._next[stream] = first + len(batch)
+            if stream is not Stream.SYSTEM:
+                self._recent.extend(to_text(batch[-limits.MAX_TAIL_LINES :]).texts)
+            batch, first = self._without_written(stream, batch, first)
+            if not batch:
+                continue
+            decoded = to_text(batch)
             if self._say_gap(stream, first) and self._append(
-                stream, first, decoded.texts, decoded.raw, 0
+                stream, first, decoded.texts, raw=decoded.raw, **more
             ):
                 self._stored += len(batch)
             else:
                 self._lose(stream, batch)
-            if stream is not Stream.SYSTEM:
-                self._recent.extend(decoded.texts[-limits.MAX_TAIL_LINES :])
+
+    def _without_written(
+        self, stream: Stream, lines: list[bytes], first: int
+    ) -> tuple[list[bytes], int]:
+        """Leave out what is on disk already; what a mark there stands for is lost."""
+        known = self._written.highest.get(stream, 0)
+        if stream is Stream.SYSTEM or first > known:
+            return lines, first
+        skipped = lines[: known - first + 1]
+        lost = [
+            line
+            for number, line in enumerate(skipped, first)
+            if self._written.lost(stream, number)
+        ]
+        if lost:
+            self._lost = Dropped(
+                self._lost.lines + len(lost), self._lost.bytes + sum(map(len, lost))
+            )
+        return lines[len(skipped) :], first + len(skipped)
 
     def _lose(self, stream: Stream, lines: list[bytes]) -> None:
         """Count what the disk did not take; the next record that fits says so."""
@@ -215,7 +302,7 @@ class RunLog:
         if not gap:
             return True
         text = f"[{gap} lines left out: no room for logs on the worker's disk]"
-        if not self._append(stream, upcoming - 1, [text], {}, gap):
+        if not self._append(stream, upcoming - 1, [text], dropped=gap):
             return False
         del self._gaps[stream]
         self._stored += 1
@@ -226,8 +313,7 @@ class RunLog:
         stream: Stream,
         first: int,
         texts: list[str],
-        raw: dict[int, str],
-        dropped: int,
+        **more: Any,
     ) -> bool:
         record: dict[str, Any] = {
             **self._head,
@@ -236,10 +322,7 @@ class RunLog:
             "timestamp": self._clock(),
             "lines": texts,
         }
-        if raw:
-            record["raw"] = raw
-        if dropped:
-            record["dropped"] = dropped
+        record |= {name: value for name, value in more.items() if value}
         return self._spool.append(orjson.dumps(record, option=orjson.OPT_NON_STR_KEYS))
 
 

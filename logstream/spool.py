@@ -10,6 +10,7 @@ a small file beside it.
 import asyncio
 import logging
 import os
+import shutil
 import struct
 import time
 import zlib
@@ -141,12 +142,20 @@ class SpoolDirectory:
     Args:
         path: Directory; made with mode 0700.
         max_total_bytes: Above this no new run is taken.
+        min_free_bytes: With less than this free on the disk no new run is taken.
     """
 
-    def __init__(self, path: Path, *, max_total_bytes: int = 2048 * MIB) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        max_total_bytes: int = 2048 * MIB,
+        min_free_bytes: int = 0,
+    ) -> None:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._path = path
         self._max = max_total_bytes
+        self._min_free = min_free_bytes
         self.changed = asyncio.Event()
         self.spools: dict[str, Spool] = {}
         for file in sorted(path.glob("*" + SUFFIX)):
@@ -156,9 +165,20 @@ class SpoolDirectory:
         self._records = self.open(RECORDS_NAME)
 
     @property
-    def full(self) -> bool:
-        """Whether there is no room for another run's lines."""
-        return self.bytes_used >= self._max
+    def problem(self) -> str | None:
+        """Why there is no room for another run's lines, or None."""
+        if self.bytes_used >= self._max:
+            return (
+                f"{self.bytes_used} bytes of log wait for the gateway, at most "
+                f"{self._max} may (logs.spool_max): start the gateway"
+            )
+        free = shutil.disk_usage(self._path).free
+        if free < self._min_free:
+            return (
+                f"{free} bytes are free on the disk of {self._path}, at least "
+                f"{self._min_free} are needed (logs.min_free)"
+            )
+        return None
 
     @property
     def unacked_bytes(self) -> int:

@@ -134,6 +134,7 @@ async def running_stack(
             )
         address = env.client.service_client.config.target_host
         port = pick_port()
+        (directory / "secrets").mkdir()
         settings = load_settings(
             state_dir=directory,
             instance=instance,
@@ -141,6 +142,7 @@ async def running_stack(
             gateway={"url": f"http://127.0.0.1:{port}", "port": port},
             docker={"run_dir": directory / "run", "slots": 6, **docker_settings},
             worker={"health_port": pick_port(), "drain_timeout": 2},
+            secrets={"directory": directory / "secrets"},
         )
         config = GatewayConfig(
             database_url=f"sqlite+aiosqlite:///{directory}/gateway.db",

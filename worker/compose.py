@@ -31,6 +31,8 @@ def docker_config(settings: Settings, host: str) -> DockerConfig:
         blocked_networks=docker.blocked_networks,
         tmp_exec=docker.tmp_exec,
         api_timeout=docker.api_timeout,
+        outage_window=docker.outage_window,
+        log_bytes=2 * settings.logs.cap,
         instance=settings.instance,
         host_id=host,
     )

@@ -4,28 +4,39 @@ import asyncio
 import contextlib
 import fcntl
 import logging
+import os
 import signal
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
+from typing import TextIO
 
 from contracts.errors import CroniumError
-from worker.app import WorkerApp, quiet_runtime
+from worker.app import WorkerApp
 from worker.logging import configure
+from worker.polling import quiet_runtime
 from worker.settings import Settings
 
 logger = logging.getLogger(__name__)
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+# As a shell says that a signal ended a process.
+EXIT_SIGNAL = 128
+STANDBY_SECONDS = 0.05
 
 
 class StateInUse(CroniumError):
     """Another worker uses this state directory."""
 
-    hint = "Stop it, or give this one its own CRONIUM_STATE_DIR."
+    hint = (
+        "Stop it, give this one its own CRONIUM_STATE_DIR, or let it wait with "
+        "CRONIUM_WORKER_STANDBY=true."
+    )
 
 
 def run_worker(settings: Settings) -> int:
     """Run a worker until it is told to stop.
+
+    The first signal hands running scripts over to the next worker process; a second
+    one ends this process at once, which loses nothing either.
 
     Returns:
         0 after a clean drain, 1 when it could not start or had to give up.
@@ -33,8 +44,7 @@ def run_worker(settings: Settings) -> int:
     configure(settings.log_format, settings.log_level)
     quiet_runtime()
     try:
-        with _only_one(settings.state_dir):
-            asyncio.run(_serve(settings))
+        asyncio.run(_serve(settings))
     except CroniumError as error:
         logger.error("%s %s", error, error.user_hint)
         return 1
@@ -44,17 +54,44 @@ def run_worker(settings: Settings) -> int:
 async def _serve(settings: Settings) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def on_signal(number: int) -> None:
+        if stop.is_set():
+            logger.warning("a second signal: leaving at once")
+            os._exit(EXIT_SIGNAL + number)
+        stop.set()
+
     for number in SIGNALS:
-        loop.add_signal_handler(number, stop.set)
-    await WorkerApp(settings).serve(stop)
+        loop.add_signal_handler(number, on_signal, number)
+    async with _only_one(settings, stop) as mine:
+        if mine:
+            await WorkerApp(settings).serve(stop)
 
 
-@contextlib.contextmanager
-def _only_one(state: Path) -> Iterator[None]:
+@contextlib.asynccontextmanager
+async def _only_one(settings: Settings, stop: asyncio.Event) -> AsyncIterator[bool]:
+    """Hold the state directory; False when told to stop while waiting for it.
+
+    The kernel gives the lock back when a process ends, however it ends. So whoever
+    has it knows that no other worker writes here.
+    """
+    state = settings.state_dir
     state.mkdir(parents=True, exist_ok=True)
     with (state / "worker.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StateInUse(f"another worker runs with {state}") from None
-        yield
+        while not _locked(lock):
+            if not settings.worker.standby:
+                raise StateInUse(f"another worker runs with {state}")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), STANDBY_SECONDS)
+            if stop.is_set():
+                yield False
+                return
+        yield True
+
+
+def _locked(lock: TextIO) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -34,6 +34,11 @@ class WorkerMetrics:
             "Lines left out by the log cap.",
             registry=self.registry,
         )
+        self.resumed = Counter(
+            "cronium_runs_resumed",
+            "Running scripts taken over from another worker process.",
+            registry=self.registry,
+        )
         self.active = Gauge(
             "cronium_runs_active", "Sandboxes under way.", registry=self.registry
         )

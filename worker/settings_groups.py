@@ -90,6 +90,18 @@ class DockerSettings(Group):
     api_timeout: Duration = Field(
         60.0, gt=0, description="Limit of one call to the Docker Engine"
     )
+    outage_window: Duration = Field(
+        300.0,
+        gt=0,
+        description="How long a Docker Engine that went away while scripts ran is "
+        "waited for",
+    )
+    ping_interval: Duration = Field(
+        5.0,
+        gt=0,
+        description="Time between two checks that the Docker Engine answers; also the "
+        "limit of one",
+    )
     janitor_interval: Duration = Field(
         60.0, gt=0, description="Time between searches for left-over sandboxes"
     )
@@ -103,6 +115,9 @@ class LogSettings(Group):
     )
     spool_max: Size = Field(
         2 << 30, description="Disk space for lines the gateway has not yet stored"
+    )
+    min_free: Size = Field(
+        64 << 20, description="Free disk space below which no new run is taken"
     )
 
 
@@ -146,10 +161,21 @@ class WorkerSettings(Group):
         1.0, gt=0, description="Time between signs of life of a run"
     )
     heartbeat_timeout: Duration = Field(
-        15.0, gt=0, description="After this long without one a worker counts as dead"
+        10.0, gt=0, description="After this long without one a worker counts as dead"
+    )
+    resume_window: Duration = Field(
+        300.0,
+        gt=0,
+        description="How long a host that stopped answering is waited for, before its "
+        "runs are LOST or, when idempotent, run again elsewhere",
     )
     drain_timeout: Duration = Field(
-        10.0, description="Time to hand runs over after SIGTERM"
+        10.0, description="Longest time that handing runs over may take after SIGTERM"
+    )
+    standby: bool = Field(
+        False,
+        description="Whether to wait while another worker uses the state directory, "
+        "and to take over when it leaves",
     )
     schedule_to_start: Duration = Field(
         3600.0, gt=0, description="How long a run may wait for a free slot"

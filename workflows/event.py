@@ -56,7 +56,7 @@ class EventWorkflow:
             await self._run_all()
         else:
             for target in self._runs:
-                target.cancel("cancelled before it began")
+                target.cancel("before it began")
         result = self._result([target.row for target in self._runs])
         attributes.at_end(result, self._admission)
         self._show()

@@ -1,6 +1,19 @@
 """Hardened containers: the driver of the Docker Engine."""
 
-from engines.docker.engine import DockerConfig, DockerEngine
-from engines.docker.sandbox import Sandbox, SandboxExit, SandboxSpec
+from engines.docker.engine import DockerConfig, DockerEngine, check_ceilings
+from engines.docker.sandbox import (
+    Sandbox,
+    SandboxExit,
+    SandboxRunsAlready,
+    SandboxSpec,
+)
 
-__all__ = ["DockerConfig", "DockerEngine", "Sandbox", "SandboxExit", "SandboxSpec"]
+__all__ = [
+    "DockerConfig",
+    "DockerEngine",
+    "Sandbox",
+    "SandboxExit",
+    "SandboxRunsAlready",
+    "SandboxSpec",
+    "check_ceilings",
+]

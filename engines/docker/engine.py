@@ -9,12 +9,20 @@ from typing import Any
 from contracts import names
 from contracts.errors import CeilingExceeded, ImageMissing, SandboxFailed
 from contracts.events import EventSpec, Network, Resources
+from contracts.limits import MIB
+from engines.docker import logs
 from engines.docker.calls import Calls
 from engines.docker.images import Images, PullPolicy
 from engines.docker.network import EgressNetwork, EgressPolicy
 from engines.docker.profile import container_config
 from engines.docker.rundir import RunDirectories
-from engines.docker.sandbox import COMMAND, Sandbox, SandboxSpec
+from engines.docker.sandbox import (
+    COMMAND,
+    NAME_PREFIX,
+    Sandbox,
+    SandboxRunsAlready,
+    SandboxSpec,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -43,8 +51,30 @@ class DockerConfig:
     blocked_networks: list[str] = field(default_factory=lambda: ["169.254.0.0/16"])
     tmp_exec: bool = False
     api_timeout: float = 60.0
+    outage_window: float = 300.0
+    log_bytes: int = 32 * MIB
     instance: str = "default"
     host_id: str = "local"
+
+
+def check_ceilings(config: DockerConfig, event: EventSpec) -> None:
+    """Refuse an event that asks for more than the operator allows.
+
+    Raises:
+        CeilingExceeded: The message has the field and both numbers.
+    """
+    wanted = event.resources
+    for path, asked, ceiling in (
+        ("event.resources.memoryMb", wanted.memory_mb, config.max_memory_mb),
+        ("event.resources.cpus", wanted.cpus, config.max_cpus),
+        ("event.resources.pids", wanted.pids, config.max_pids),
+        ("event.resources.tmpMb", wanted.tmp_mb, config.max_tmp_mb),
+        ("event.timeoutSeconds", event.timeout_seconds, config.max_timeout),
+    ):
+        if asked > ceiling:
+            raise CeilingExceeded(
+                f"{path}: {asked:g} asked, at most {ceiling:g} allowed"
+            )
 
 
 class DockerEngine:
@@ -61,34 +91,19 @@ class DockerEngine:
         )
         self.directories = RunDirectories(config.run_directory)
 
-    def check_ceilings(self, event: EventSpec) -> None:
-        """Refuse an event that asks for more than the operator allows.
-
-        Raises:
-            CeilingExceeded: The message has the field and both numbers.
-        """
-        config, wanted = self.config, event.resources
-        for path, asked, ceiling in (
-            ("event.resources.memoryMb", wanted.memory_mb, config.max_memory_mb),
-            ("event.resources.cpus", wanted.cpus, config.max_cpus),
-            ("event.resources.pids", wanted.pids, config.max_pids),
-            ("event.resources.tmpMb", wanted.tmp_mb, config.max_tmp_mb),
-            ("event.timeoutSeconds", event.timeout_seconds, config.max_timeout),
-        ):
-            if asked > ceiling:
-                raise CeilingExceeded(
-                    f"{path}: {asked:g} asked, at most {ceiling:g} allowed"
-                )
-
     async def create(self, spec: SandboxSpec) -> Sandbox:
         """Make a sandbox that is ready to be attached and started.
 
         The name is the run's own, so a container of that name is what an earlier
-        life of this very try left behind; it never started, and is replaced.
+        life of this very run left behind. One that never started is replaced.
 
         Raises:
+            SandboxRunsAlready: There is one that was started: go on with that.
             EngineError: What could not be had, by kind.
         """
+        if self.directories.has(spec.run_key):
+            # Its files must not be touched under a script that runs.
+            await self._replace(spec.name)
         if spec.network is Network.EGRESS:
             await self.network.ensure()
         directory = self.directories.create(
@@ -106,13 +121,23 @@ class DockerEngine:
             run_directory=str(directory),
             labels=self.labels(spec.labels),
         )
-        sandbox = Sandbox(self.calls, spec.name, spec.run_key, directory)
+        sandbox = self.sandbox(spec.run_key)
         try:
             await self._create(spec.name, spec.image, config)
         except BaseException:
             self.directories.remove(spec.run_key)
             raise
         return sandbox
+
+    def sandbox(self, run_key: str) -> Sandbox:
+        """Return the handle of a run's sandbox, whether it exists or not."""
+        return Sandbox(
+            self.calls,
+            NAME_PREFIX + run_key,
+            run_key,
+            self.directories.parent / run_key,
+            self.config.outage_window,
+        )
 
     def container_config(
         self,
@@ -135,6 +160,7 @@ class DockerEngine:
             labels=labels,
             runtime=self.config.runtime,
             tmp_exec=self.config.tmp_exec,
+            log_bytes=self.config.log_bytes,
         )
 
     def labels(self, more: dict[str, str]) -> dict[str, str]:
@@ -151,6 +177,14 @@ class DockerEngine:
             await sandbox.remove()
         finally:
             self.directories.remove(sandbox.run_key)
+
+    async def ping(self, seconds: float) -> None:
+        """Return when the daemon answers.
+
+        Raises:
+            EngineUnavailable: Not within that time.
+        """
+        await logs.ping(self.config.socket, seconds)
 
     async def version(self) -> dict[str, Any]:
         """Return the daemon's version record."""
@@ -172,9 +206,21 @@ class DockerEngine:
         except SandboxFailed as error:
             if NAME_CONFLICT not in str(error):
                 raise
-            logger.warning("replacing the container %s of an earlier life", name)
-            await Sandbox(self.calls, name, name, None).remove()
+            await self._replace(name)
             await self._create_call(name, config)
+
+    async def _replace(self, name: str) -> None:
+        """Take away a container that never started.
+
+        Raises:
+            SandboxRunsAlready: It was started.
+        """
+        old = Sandbox(self.calls, name, name, None)
+        status = await old.status()
+        if status not in (None, "created"):
+            raise SandboxRunsAlready(f"{name} was started before")
+        logger.info("replacing %s, which never started", name)
+        await old.remove()
 
     async def _create_call(self, name: str, config: dict[str, Any]) -> None:
         creating = asyncio.ensure_future(

@@ -1,7 +1,9 @@
 """Removes what is ours and nobody claims; never touches anything else."""
 
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from contracts import names
 from contracts.errors import CroniumError
@@ -10,6 +12,8 @@ from engines.docker.sandbox import NAME_PREFIX, Sandbox
 
 logger = logging.getLogger(__name__)
 
+PROBE_SECONDS = 120.0
+
 
 class Janitor:
     """Finds leftovers by our labels, on one host.
@@ -17,13 +21,21 @@ class Janitor:
     Args:
         engine: The host's engine.
         claimed: Returns the run keys that somebody is working on.
+        wanted: Whether somebody will come for a run that nobody is working on.
+        stop: Stops a run at its owner's; False when it has none here.
     """
 
     def __init__(
-        self, engine: DockerEngine, claimed: Callable[[], frozenset[str]]
+        self,
+        engine: DockerEngine,
+        claimed: Callable[[], frozenset[str]],
+        wanted: Callable[[str], Awaitable[bool]],
+        stop: Callable[[str], bool],
     ) -> None:
         self._engine = engine
         self._claimed = claimed
+        self._wanted = wanted
+        self._stop = stop
 
     async def sweep(self) -> list[str]:
         """Remove every container and run directory of ours that nobody claims.
@@ -34,7 +46,9 @@ class Janitor:
         removed = []
         for name, key in await self._containers():
             # Asked anew for each: a run may have begun since the list was made.
-            if key in self._claimed():
+            if key in self._claimed() or await self._wanted(key):
+                continue
+            if key in self._claimed() or self._stop(key):
                 continue
             try:
                 await Sandbox(self._engine.calls, name, key, None).remove()
@@ -60,15 +74,22 @@ class Janitor:
         found = await self._engine.calls.run(
             lambda client: client.containers(all=True, filters=filters)
         )
+        young = time.time() - PROBE_SECONDS
         return [
             (
                 entry["Names"][0].lstrip("/"),
                 entry["Labels"].get(names.LABEL_RUN_KEY, ""),
             )
             for entry in found
-            if entry.get("Names")
+            if entry.get("Names") and not _just_begun(entry, young)
         ]
 
     async def _exists(self, key: str) -> bool:
         wanted = NAME_PREFIX + key
         return any(name == wanted for name, _ in await self._containers())
+
+
+def _just_begun(entry: dict[str, Any], young: float) -> bool:
+    """Whether this is the proof of a worker that is just starting."""
+    probe = entry["Labels"].get(names.LABEL_ROLE) == "probe"
+    return probe and float(entry["Created"]) > young

@@ -20,9 +20,8 @@ SHM_BYTES = 16 * MIB
 OPEN_FILES = 1024
 # The sandbox dies before the worker when the host itself runs out of memory.
 OOM_SCORE_ADJUSTMENT = 500
-# The daemon keeps this much of the raw output for a worker that attaches again: more
-# than the log cap, so that inside the cap nothing is rotated away.
-DAEMON_LOG = {"max-size": "32m", "max-file": "2", "compress": "false"}
+# The daemon keeps the raw output for a worker that attaches again, in two files.
+MIN_DAEMON_LOG_BYTES = 32 * MIB
 
 
 @cache
@@ -43,6 +42,7 @@ def container_config(
     labels: dict[str, str],
     runtime: str | None = None,
     tmp_exec: bool = False,
+    log_bytes: int = MIN_DAEMON_LOG_BYTES,
 ) -> dict[str, Any]:
     """Return the body of the create call.
 
@@ -56,6 +56,8 @@ def container_config(
         labels: Labels; never secrets, since `docker inspect` shows them.
         runtime: OCI runtime, or None for the daemon's default.
         tmp_exec: Whether files in /tmp may be executed.
+        log_bytes: How much raw output the daemon keeps in each of its two files; twice
+            the log cap, so that inside the cap nothing is rotated away.
     """
     return {
         "Image": image,
@@ -77,6 +79,7 @@ def container_config(
             run_directory,
             runtime,
             tmp_exec,
+            log_bytes,
         ),
     }
 
@@ -87,6 +90,7 @@ def _host_config(
     run_directory: str | None,
     runtime: str | None,
     tmp_exec: bool,
+    log_bytes: int,
 ) -> dict[str, Any]:
     memory = resources.memory_mb * MIB
     execute = "exec" if tmp_exec else "noexec"
@@ -112,7 +116,7 @@ def _host_config(
         "IpcMode": "private",
         "CgroupnsMode": "private",
         "NetworkMode": network,
-        "LogConfig": {"Type": "local", "Config": DAEMON_LOG},
+        "LogConfig": {"Type": "local", "Config": _daemon_log(log_bytes)},
         "RestartPolicy": {"Name": "no"},
         "AutoRemove": False,
     }
@@ -121,6 +125,11 @@ def _host_config(
     if runtime:
         config["Runtime"] = runtime
     return config
+
+
+def _daemon_log(log_bytes: int) -> dict[str, str]:
+    size = max(log_bytes, MIN_DAEMON_LOG_BYTES)
+    return {"max-size": f"{size // MIB}m", "max-file": "2", "compress": "false"}
 
 
 def _read_only_mount(source: str) -> dict[str, Any]:

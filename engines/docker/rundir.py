@@ -5,6 +5,7 @@ line or in `docker inspect`. Nothing that a script writes is read from it.
 """
 
 import os
+import shlex
 import shutil
 from pathlib import Path
 
@@ -84,6 +85,20 @@ class RunDirectories:
         for name, data in documents.items():
             _write(directory / name, data)
         return directory
+
+    def has(self, key: str) -> bool:
+        """Whether there is a directory of this run."""
+        return (self.parent / key).is_dir()
+
+    def environment(self, key: str) -> dict[str, str]:
+        """Return the variables that a run was started with; none when it is gone."""
+        try:
+            text = (self.parent / key / "environment").read_bytes()
+        except OSError:
+            return {}
+        words = shlex.split(text.decode("utf-8", "surrogatepass"))
+        pairs = (word.partition("=") for word in words if word != "export")
+        return {name: value for name, _, value in pairs}
 
     def remove(self, key: str) -> None:
         """Remove a run's directory; one that is not there is fine."""

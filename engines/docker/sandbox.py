@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +13,8 @@ from docker.errors import NotFound
 from contracts.errors import EngineUnavailable, SandboxFailed
 from contracts.events import EventType, Network, Resources
 from contracts.names import RUN_DIRECTORY
-from engines.docker import attach
+from engines.docker import attach, logs
+from engines.docker.attach import OnData
 from engines.docker.calls import Calls
 from engines.docker.rundir import LAUNCHER
 
@@ -24,6 +26,10 @@ COMMAND = ["/bin/sh", f"{RUN_DIRECTORY}/{LAUNCHER}"]
 DRAIN_SECONDS = 5.0
 REMOVE_TRIES = 5
 EXIT_POLL_SECONDS = 1.0
+# How long a daemon that went away is waited for before its sandboxes count as lost.
+PATIENCE_SECONDS = 300.0
+# What a script's death looks like when the daemon or the host took it down.
+TAKEN_DOWN_CODES = frozenset({137, 143, 255})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +62,44 @@ class SandboxExit:
     started_at: float | None
     """Seconds since 1970, the daemon's clock."""
     finished_at: float | None
+    interrupted: bool = False
+    """Whether the daemon was away when it ended, and it ended by a signal."""
+
+
+class SandboxRunsAlready(SandboxFailed):
+    """A sandbox of that name was started by an earlier life of this very run."""
 
 
 class Sandbox:
-    """A container of ours that exists. Made by `DockerEngine.create`."""
+    """A container of ours that exists. Made by `DockerEngine.create`.
+
+    Args:
+        calls: Connection to the daemon.
+        name: The container's name.
+        run_key: The run it belongs to.
+        directory: The run's directory on the host.
+        patience: Seconds that a daemon which went away is waited for.
+    """
 
     def __init__(
-        self, calls: Calls, name: str, run_key: str, directory: Path | None
+        self,
+        calls: Calls,
+        name: str,
+        run_key: str,
+        directory: Path | None,
+        patience: float = PATIENCE_SECONDS,
     ) -> None:
         self._calls = calls
         self.name = name
         self.run_key = run_key
         self.directory = directory
+        self._patience = patience
+        self.away_since: float | None = None
+        """When the daemon went away, once it did: seconds since 1970."""
         self._attachment: attach.Attachment | None = None
         self._exit: asyncio.Task[SandboxExit] | None = None
 
-    async def attach(self, on_data: attach.OnData) -> None:
+    async def attach(self, on_data: OnData) -> None:
         """Follow both output streams; before the start, so that nothing is missed."""
         raw = await self._calls.run(
             lambda client: client.attach_socket(
@@ -80,6 +108,22 @@ class Sandbox:
         )
         self._attachment = await attach.follow(raw, on_data)
 
+    async def replay(self, on_data: OnData, *, follow: bool) -> None:
+        """Read the output again from its first byte; the last reading ends.
+
+        Raises:
+            EngineUnavailable: The daemon does not answer.
+        """
+        self.detach()
+        self._attachment = await logs.replay(
+            self._calls.socket, self.name, on_data, follow=follow
+        )
+
+    def detach(self) -> None:
+        """Stop reading; the script goes on."""
+        if self._attachment is not None:
+            self._attachment.close()
+
     async def start(self) -> None:
         """Start the script.
 
@@ -87,7 +131,17 @@ class Sandbox:
             SandboxFailed: The image cannot run our launcher, or the engine failed.
         """
         await self._calls.run(lambda client: client.start(self.name))
+        self.watch()
+
+    def watch(self) -> None:
+        """Wait for the end of a script that was started, here or in another life."""
         self._exit = asyncio.create_task(self._wait())
+
+    @property
+    def output_ended(self) -> "asyncio.Future[None]":
+        """Done when there is nothing more to read, or the daemon went away."""
+        assert self._attachment is not None, "attach() or replay() comes first"
+        return self._attachment.ended
 
     @property
     def exited(self) -> asyncio.Task[SandboxExit]:
@@ -95,11 +149,11 @@ class Sandbox:
         assert self._exit is not None, "start() comes first"
         return self._exit
 
-    async def drain(self) -> bool:
+    async def drain(self, seconds: float = DRAIN_SECONDS) -> bool:
         """Wait for the rest of the output; False when it did not end in time."""
         if self._attachment is None:
             return True
-        done, _ = await asyncio.wait([self._attachment.ended], timeout=DRAIN_SECONDS)
+        done, _ = await asyncio.wait([self._attachment.ended], timeout=seconds)
         return bool(done)
 
     async def signal(self, name: str) -> None:
@@ -114,11 +168,20 @@ class Sandbox:
 
     async def stop(self, grace: float) -> SandboxExit:
         """Send TERM, wait for the grace, send KILL, and wait for the end."""
-        await self.signal("TERM")
+        await self._deliver("TERM")
         done, _ = await asyncio.wait([self.exited], timeout=grace)
         if not done:
-            await self.signal("KILL")
+            await self._deliver("KILL")
         return await self.exited
+
+    async def _deliver(self, name: str) -> None:
+        while not self.exited.done():
+            try:
+                await self.signal(name)
+                return
+            except EngineUnavailable:
+                # The wait for the end gives up when the daemon stays away too long.
+                await asyncio.wait([self.exited], timeout=EXIT_POLL_SECONDS)
 
     async def remove(self) -> None:
         """Remove the container, running or not, and verify that it is gone.
@@ -126,8 +189,7 @@ class Sandbox:
         Raises:
             EngineUnavailable: The daemon did not remove it; the janitor will.
         """
-        if self._attachment is not None:
-            self._attachment.close()
+        self.detach()
         for attempt in range(REMOVE_TRIES):
             try:
                 await self._calls.run(
@@ -149,7 +211,23 @@ class Sandbox:
         """Return the daemon's view of the container."""
         return await self._calls.run(lambda client: client.inspect_container(self.name))
 
+    async def status(self) -> str | None:
+        """Return `created`, `running`, `exited` and the like; None: it is not there."""
+        try:
+            return str((await self.inspect())["State"]["Status"])
+        except NotFound:
+            return None
+
+    async def started_at(self) -> float | None:
+        """Return when the script was started: seconds since 1970, daemon's clock."""
+        return _seconds((await self.inspect())["State"].get("StartedAt"))
+
+    async def first_output_at(self) -> float | None:
+        """Return when the oldest output that the daemon still has was written."""
+        return await logs.first_timestamp(self._calls.socket, self.name)
+
     async def _wait(self) -> SandboxExit:
+        since = 0.0
         while True:
             try:
                 await self._calls.run(
@@ -157,22 +235,41 @@ class Sandbox:
                 )
                 state = (await self.inspect())["State"]
                 if not state["Running"]:
-                    return _exit_of(state)
+                    return _exit_of(state, self.away_since)
+                since = 0.0
             except NotFound:
                 raise SandboxFailed(
                     f"the container {self.name} was removed by somebody else"
                 ) from None
+            except EngineUnavailable:
+                self.away_since = self.away_since or time.time()
+                since = since or time.monotonic()
+                if time.monotonic() - since > self._patience:
+                    raise
             # The daemon let go of the call without an end: ask again, gently.
             await asyncio.sleep(EXIT_POLL_SECONDS)
 
 
-def _exit_of(state: dict[str, Any]) -> SandboxExit:
+def _exit_of(state: dict[str, Any], away_since: float | None) -> SandboxExit:
+    code, finished = int(state["ExitCode"]), _seconds(state.get("FinishedAt"))
+    taken_down = code in TAKEN_DOWN_CODES and not state.get("OOMKilled")
     return SandboxExit(
-        code=int(state["ExitCode"]),
+        code=code,
         oom_killed=bool(state.get("OOMKilled")),
         started_at=_seconds(state.get("StartedAt")),
-        finished_at=_seconds(state.get("FinishedAt")),
+        finished_at=finished,
+        interrupted=taken_down
+        and (away_since is not None or (finished or 0.0) < _boot_time()),
     )
+
+
+def _boot_time() -> float:
+    """Return when this host was started; 0 where the kernel does not say."""
+    try:
+        lines = Path("/proc/stat").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return next((float(li.split()[1]) for li in lines if li.startswith("btime")), 0.0)
 
 
 def _seconds(text: str | None) -> float | None:

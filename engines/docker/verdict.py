@@ -2,7 +2,7 @@
 
 import signal
 
-from contracts.errors import ErrorInfo, ScriptError
+from contracts.errors import ErrorInfo, SandboxInterrupted, ScriptError
 from contracts.events import EventSpec
 from engines.docker.rundir import MISSING_CODE, MISSING_MARK
 from engines.docker.sandbox import SandboxExit
@@ -30,6 +30,11 @@ def judge(event: EventSpec, end: SandboxExit, last_lines: list[str]) -> ErrorInf
     only as far as the script printed them, which is why they never overrule the flag.
     """
     words = "\n".join(last_lines)
+    if end.interrupted:
+        return SandboxInterrupted(
+            f"The script ended with code {end.code} because Docker, or the whole host, "
+            "was stopped while it ran."
+        ).info
     if end.oom_killed:
         return _memory(event, end.code)
     if end.code == MISSING_CODE and MISSING_MARK in words:

@@ -21,7 +21,14 @@ from contracts.errors import (
 )
 from contracts.events import EventSpec, EventType, Network, Resources
 from contracts.logs import Stream
-from engines.docker import DockerConfig, DockerEngine, Sandbox, SandboxExit, verdict
+from engines.docker import (
+    DockerConfig,
+    DockerEngine,
+    Sandbox,
+    SandboxExit,
+    check_ceilings,
+    verdict,
+)
 from engines.docker.janitor import Janitor
 from engines.docker.proof import prove, prove_or_explain, require
 from tests.docker.conftest import RunScript, spec_of
@@ -317,7 +324,7 @@ def test_a_request_above_a_ceiling_is_refused_with_both_numbers(
     fields: dict[str, Any], path: str, engine: DockerEngine
 ) -> None:
     with pytest.raises(CeilingExceeded, match=path) as caught:
-        engine.check_ceilings(event_with(**fields))
+        check_ceilings(engine.config, event_with(**fields))
     assert "at most" in str(caught.value)
 
 
@@ -378,6 +385,8 @@ async def test_the_janitor_removes_ours_and_nothing_else(
     leftovers = [await engine.create(spec_of("sleep 60")) for _ in range(3)]
     running = await started(engine, "echo up; sleep 60")
     claimed = await engine.create(spec_of("sleep 60"))
+    waited_for = await engine.create(spec_of("sleep 60"))
+    orphan = await engine.create(spec_of("sleep 60"))
     foreign = "foreign-" + secrets.token_hex(4)
     docker_client.create_container_from_config(
         {"Image": engine.config.image, "Cmd": ["true"], "Labels": {"other": "1"}},
@@ -386,16 +395,28 @@ async def test_the_janitor_removes_ours_and_nothing_else(
     stray = "stray-directory"
     (engine.directories.parent / stray).mkdir()
     try:
-        janitor = Janitor(engine, lambda: frozenset({claimed.run_key}))
+        asked: list[str] = []
+
+        async def wanted(key: str) -> bool:
+            asked.append(key)
+            return key == waited_for.run_key
+
+        def stop(key: str) -> bool:
+            return key == orphan.run_key
+
+        janitor = Janitor(engine, lambda: frozenset({claimed.run_key}), wanted, stop)
         removed = await janitor.sweep()
         assert {sandbox.name for sandbox in [*leftovers, running]} <= set(removed)
         assert stray in removed
-        assert claimed.name not in removed
-        docker_client.inspect_container(claimed.name)
+        assert claimed.run_key not in asked
+        for kept in (claimed, waited_for, orphan):
+            assert kept.name not in removed
+            docker_client.inspect_container(kept.name)
         docker_client.inspect_container(foreign)
     finally:
         docker_client.remove_container(foreign, force=True)
-        await engine.remove(claimed)
+        for kept in (claimed, waited_for, orphan):
+            await engine.remove(kept)
 
 
 async def test_no_packet_of_a_script_reaches_a_metadata_address(

@@ -109,13 +109,11 @@ async def test_not_one_line_of_many_short_runs_is_lost(stack: Stack) -> None:
 
 
 async def test_a_secret_is_masked_wherever_it_goes(
-    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stack: Stack,
 ) -> None:
     planted = "planted-4d1f-secret"
-    (tmp_path / "API_TOKEN").write_text(planted + "\n")
-    activities = stack.app._activities
-    assert activities is not None
-    monkeypatch.setattr(activities.secrets, "_directory", tmp_path)
+    assert stack.settings.secrets.directory is not None
+    (stack.settings.secrets.directory / "API_TOKEN").write_text(planted + "\n")
     script = (
         "printf %s ${TOKEN:0:5}; sleep 0.3; echo ${TOKEN:5}; echo -n $TOKEN | base64; "
         "echo $TOKEN >&2; exit 3"

@@ -17,14 +17,21 @@ class MoodySpool:
     """Takes or refuses records as a disk that is full now and then."""
 
     def __init__(self) -> None:
-        self.taken: list[LineBatch] = []
+        self.payloads: list[bytes] = []
         self.refuses = False
         self.completed = 0
 
     def append(self, payload: bytes) -> bool:
         if not self.refuses:
-            self.taken.append(LineBatch.model_validate(orjson.loads(payload)))
+            self.payloads.append(payload)
         return not self.refuses
+
+    @property
+    def taken(self) -> list[LineBatch]:
+        return [LineBatch.model_validate(orjson.loads(p)) for p in self.payloads]
+
+    def read(self, offset: int, budget: int) -> list[tuple[int, bytes]]:
+        return list(enumerate(self.payloads[offset:], offset + 1))
 
     def complete(self) -> None:
         self.completed += 1
@@ -116,6 +123,8 @@ def test_closing_twice_completes_the_spool_once() -> None:
     spool = MoodySpool()
     log = log_into(spool, 500)
     assert log.close() is log.close()
+    assert spool.completed == 0
+    log.complete()
     assert spool.completed == 1
 
 
@@ -156,4 +165,5 @@ def test_a_real_spool_and_a_real_log_agree(tmp_path: Path) -> None:
         if payload
     ]
     assert_no_hole(found, counts)
+    log.complete()
     assert spool.completed

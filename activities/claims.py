@@ -1,0 +1,122 @@
+"""Which runs of this host Temporal still waits for, and what a restart tells it.
+
+A sandbox without a worker is not a leftover as long as its workflow wants it: another
+activity comes for it. Only Temporal knows, so it is asked, and without an answer
+everything stays as it is.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+
+from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.failures import application_error
+from activities.ledger import Entry, Ledger
+from contracts import names
+from contracts.errors import CroniumError, WorkerDraining
+from contracts.runs import RunProgress
+from engines.docker import DockerEngine
+
+logger = logging.getLogger(__name__)
+
+# Between two activities for one run, a workflow has none pending for a moment.
+UNWANTED_SECONDS = 30.0
+# An outcome is asked for within this time unless Temporal is away.
+OUTCOME_SECONDS = 300.0
+
+
+class Claims:
+    """Asks Temporal about the runs in the ledger.
+
+    Args:
+        client: Temporal.
+        ledger: What this host knows of its runs.
+        engine: Where their sandboxes are.
+        host: Id of this host.
+    """
+
+    def __init__(
+        self, client: Client, ledger: Ledger, engine: DockerEngine, host: str
+    ) -> None:
+        self._client = client
+        self._ledger = ledger
+        self._engine = engine
+        self._host = host
+        self._unwanted: dict[str, float] = {}
+
+    async def wanted(self, run_key: str) -> bool:
+        """Whether a workflow waits for this run, or may in a moment."""
+        entry = self._ledger.find(run_key)
+        if entry is None:
+            # Never claimed, or settled long ago.
+            return False
+        if await self._waited_for(entry):
+            self._unwanted.pop(run_key, None)
+            return True
+        since = self._unwanted.setdefault(run_key, time.monotonic())
+        return time.monotonic() - since < UNWANTED_SECONDS
+
+    async def hand_back(self) -> None:
+        """Tell Temporal that the process which had claimed the open runs is gone.
+
+        Without this their workflows would learn it from the heartbeat timeout.
+        """
+        for entry in self._ledger.entries():
+            handle = self._client.get_async_activity_handle(
+                workflow_id=entry.workflow_id,
+                run_id=entry.workflow_run,
+                activity_id=entry.activity_id,
+            )
+            try:
+                if entry.outcome is not None:
+                    await handle.complete(entry.outcome)
+                else:
+                    await handle.fail(await self._gone(entry))
+            except RPCError as error:
+                if error.status is not RPCStatusCode.NOT_FOUND:
+                    logger.warning("cannot hand back a run: %s", error.message)
+
+    async def forget_settled(self, active: Callable[[], frozenset[str]]) -> None:
+        """Drop the entries that nobody will ask for."""
+        for entry in self._ledger.entries():
+            key = entry.run_key
+            if key in active() or self._ledger.age(key) < OUTCOME_SECONDS:
+                continue
+            if entry.outcome is None and await self._exists(key):
+                continue
+            if not await self._waited_for(entry):
+                self._ledger.forget(key)
+                self._unwanted.pop(key, None)
+
+    async def _gone(self, entry: Entry) -> Exception:
+        progress = RunProgress(
+            host=self._host,
+            sandbox=self._engine.sandbox(entry.run_key).name,
+            phase="running" if entry.started else "setup",
+        )
+        return application_error(
+            WorkerDraining(f"the worker of {self._host} was restarted"), progress
+        )
+
+    async def _exists(self, run_key: str) -> bool:
+        try:
+            return await self._engine.sandbox(run_key).status() is not None
+        except CroniumError:
+            return True
+
+    async def _waited_for(self, entry: Entry) -> bool:
+        handle = self._client.get_workflow_handle(
+            entry.workflow_id, run_id=entry.workflow_run
+        )
+        try:
+            found = await handle.describe()
+        except RPCError as error:
+            return error.status is not RPCStatusCode.NOT_FOUND
+        if found.status is not WorkflowExecutionStatus.RUNNING:
+            return False
+        return any(
+            names.is_start(pending.activity_id, entry.start_id)
+            for pending in found.raw_description.pending_activities
+        )

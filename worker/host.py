@@ -1,0 +1,146 @@
+"""The Docker host of a worker: its activities, its proof and its upkeep."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
+
+from temporalio.client import Client
+
+from activities import Claims, ContainerActivities, Ledger, SessionFactory
+from contracts.errors import CroniumError
+from engines.docker import DockerEngine
+from engines.docker.janitor import Janitor
+from engines.docker.proof import prove_or_explain
+from engines.secrets import SecretStore
+from logstream import SpoolDirectory
+from worker.compose import docker_config, secret_sources
+from worker.metrics import WorkerMetrics
+from worker.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+# Between two attempts to prove a host that could not be proved.
+PROOF_RETRY_SECONDS = 5.0
+RELEASE_SECONDS = 3.0
+STARTING = "the proof of the host's limits is under way"
+
+
+class DockerHost:
+    """Everything of a worker that needs a Docker Engine.
+
+    Args:
+        settings: Everything an operator chose.
+        host: Id of this host.
+        client: Temporal.
+        spools: Where log lines wait for the gateway.
+        metrics: What is counted.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        host: str,
+        client: Client,
+        spools: SpoolDirectory,
+        metrics: WorkerMetrics,
+    ) -> None:
+        self._settings = settings.docker
+        self.engine = DockerEngine(docker_config(settings, host))
+        self.problem: str | None = STARTING
+        ledger = Ledger(settings.state_dir / "runs")
+        environment, allowed, directory = secret_sources(settings)
+        self.activities = ContainerActivities(
+            sessions=SessionFactory(
+                engine=self.engine,
+                spools=spools,
+                secrets=SecretStore(environment, allowed, directory),
+                host=host,
+                log_cap=settings.logs.cap,
+            ),
+            ledger=ledger,
+            client=client,
+            heartbeat_interval=settings.worker.heartbeat_interval,
+            not_ready=lambda: self.problem,
+            observe=metrics.observe,
+            resumed=metrics.resumed.inc,
+        )
+        self._claims = Claims(client, ledger, self.engine, host)
+
+    async def hand_back(self) -> None:
+        """Tell Temporal of the runs that an earlier process left behind."""
+        await self._claims.hand_back()
+
+    async def prove(self) -> None:
+        """Return when this host was seen to enforce its limits."""
+        while True:
+            problem = await prove_or_explain(self.engine)
+            if problem is None:
+                self.problem = None
+                return
+            if self.problem != problem:
+                logger.error("%s", problem)
+            self.problem = problem
+            await asyncio.sleep(PROOF_RETRY_SECONDS)
+
+    @contextlib.asynccontextmanager
+    async def kept_up(self) -> AsyncIterator[None]:
+        """Watch the engine and remove leftovers while in the block."""
+        tasks = [
+            asyncio.create_task(self._watch_engine()),
+            asyncio.create_task(self._keep_clean()),
+        ]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def close(self) -> None:
+        """Let go of the engine; sandboxes that still run stay as they are."""
+        await self.activities.released(RELEASE_SECONDS)
+        self.engine.close()
+
+    async def _watch_engine(self) -> None:
+        interval = self._settings.ping_interval
+        away = False
+        while True:
+            try:
+                await self.engine.ping(interval)
+            except CroniumError as error:
+                if not away:
+                    logger.error("%s", error)
+                away, self.problem = True, str(error)
+            else:
+                if away:
+                    logger.info("Docker answers again")
+                    self.engine.network.forget()
+                    # It may come back as another: proved as at the start.
+                    self.problem = STARTING
+                    await self.prove()
+                away = False
+            await asyncio.sleep(interval)
+
+    async def _keep_clean(self) -> None:
+        janitor = Janitor(
+            self.engine,
+            self.activities.claimed,
+            self._claims.wanted,
+            self.activities.stop_orphan,
+        )
+        while True:
+            await _logged(janitor.sweep)
+            await _logged(lambda: self._claims.forget_settled(self.activities.claimed))
+            await asyncio.sleep(self._settings.janitor_interval)
+
+
+async def _logged(work: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+    """Do a piece of upkeep; the next one comes whatever happens in this one."""
+    try:
+        await work()
+    except CroniumError as error:
+        logger.warning("%s", error)
+    except Exception:
+        logger.exception("upkeep met an unforeseen error")

@@ -1,0 +1,127 @@
+"""The task queues that a worker process polls.
+
+Two of them where scripts run: the shared queue, on which any host takes what it has
+room for, and the host's own, on which only this host can go on with what it began.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+from temporalio.client import Client
+from temporalio.runtime import (
+    LogForwardingConfig,
+    LoggingConfig,
+    Runtime,
+    TelemetryConfig,
+    TelemetryFilter,
+)
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import (
+    SandboxedWorkflowRunner,
+    SandboxRestrictions,
+)
+
+from contracts import names
+from worker.settings import Settings
+from workflows import EventWorkflow
+
+logger = logging.getLogger(__name__)
+
+Activities = Sequence[Callable[..., Any]]
+
+
+class Polling:
+    """Runs the SDK's workers of one process.
+
+    Args:
+        client: Temporal.
+        settings: Everything an operator chose.
+    """
+
+    def __init__(self, client: Client, settings: Settings) -> None:
+        self._client = client
+        self._settings = settings
+        self._workers: list[tuple[Worker, asyncio.Task[None]]] = []
+
+    def start_shared(self, activities: Activities, *, workflows: bool) -> None:
+        """Take new work.
+
+        Args:
+            activities: What this process can do; with none of a host's among them only
+                local activities of workflows are run.
+            workflows: Whether to run workflows here.
+        """
+        scripts = self._settings.role in ("all", "host")
+        options: dict[str, Any] = {}
+        if scripts:
+            options["max_concurrent_activities"] = self._settings.docker.slots
+        self._start(
+            self._settings.temporal.task_queue,
+            activities,
+            workflows=[EventWorkflow] if workflows else [],
+            # A workflow worker has local activities alone: it must not take a script
+            # that only a host can run.
+            no_remote_activities=not scripts,
+            workflow_runner=SandboxedWorkflowRunner(
+                restrictions=SandboxRestrictions.default.with_passthrough_modules(
+                    "contracts"
+                )
+            ),
+            **options,
+        )
+
+    def start_host(self, host: str, activities: Activities) -> None:
+        """Take what only this host can go on with.
+
+        Its sandboxes are there already, so they count beside the slots for new ones.
+        """
+        self._start(
+            names.host_queue(host),
+            activities,
+            max_concurrent_activities=self._settings.docker.slots,
+        )
+
+    @property
+    def failure(self) -> BaseException | None:
+        """Why polling ended by itself, or None."""
+        for _, task in self._workers:
+            if task.done() and not task.cancelled() and task.exception():
+                return task.exception()
+        return None
+
+    async def stop(self) -> None:
+        """Poll no more; return when every activity has ended or handed over."""
+        workers, self._workers = self._workers, []
+        await asyncio.gather(*(worker.shutdown() for worker, _ in workers))
+        await asyncio.gather(*(task for _, task in workers), return_exceptions=True)
+
+    def _start(self, queue: str, activities: Activities, **options: Any) -> None:
+        settings = self._settings.worker
+        worker = Worker(
+            self._client,
+            task_queue=queue,
+            activities=activities,
+            graceful_shutdown_timeout=timedelta(seconds=settings.drain_timeout),
+            max_heartbeat_throttle_interval=timedelta(
+                seconds=settings.heartbeat_interval
+            ),
+            **options,
+        )
+        self._workers.append((worker, asyncio.create_task(worker.run())))
+
+
+def quiet_runtime() -> None:
+    """Send the SDK core's own log through Python's, and only what matters."""
+    Runtime.set_default(
+        Runtime(
+            telemetry=TelemetryConfig(
+                logging=LoggingConfig(
+                    filter=TelemetryFilter(core_level="WARN", other_level="ERROR"),
+                    forwarding=LogForwardingConfig(logging.getLogger("temporal")),
+                )
+            )
+        )
+    )

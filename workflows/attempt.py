@@ -1,0 +1,314 @@
+"""One try on one target: sent out, waited for when its host is lost, sent out again.
+
+Temporal retries nothing here. A host that has claimed a try may have started the
+script, so what happens next is decided with its last heartbeat in hand:
+
+- the host's own queue is asked to go on with the run (`resume_container`);
+- when nobody answers there in time, the try is lost, or is sent out again elsewhere if
+  the event says that its script may run twice.
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError, is_cancelled_exception
+
+with workflow.unsafe.imports_passed_through():
+    from contracts import names
+    from contracts.errors import (
+        EngineUnavailable,
+        ErrorInfo,
+        HostLost,
+        LogStorageFull,
+        SandboxInterrupted,
+        ScriptNotStarted,
+    )
+    from contracts.events import EventRequest
+    from contracts.results import LogCounts, Status
+    from contracts.runs import (
+        RESUME_CONTAINER,
+        RUN_CONTAINER,
+        ActivityStub,
+        Admission,
+        ResumeRequest,
+        RunOutcome,
+        RunRequest,
+    )
+    from workflows.endings import (
+        Ended,
+        Lost,
+        Trouble,
+        cancelled,
+        cancelling,
+        logs_of,
+        timed_out_in_queue,
+        total,
+        understand,
+    )
+
+ONE_ATTEMPT = RetryPolicy(maximum_attempts=1)
+# Trouble of the engine before the script began is tried again on any host: after 1, 2,
+# 4, 8 … s, at most 30 s apart, so for about four minutes in all.
+ENGINE_TRIES = 11
+MAX_ENGINE_WAIT = 30.0
+# A daemon comes back and a disk is freed; a registry that refuses mostly goes on to.
+OTHER_ENGINE_TRIES = 3
+PATIENT_TYPES = frozenset({EngineUnavailable().type, LogStorageFull().type})
+# Somebody who cancels waits in front of a terminal.
+CANCEL_WINDOW = 30.0
+RESUME_WAIT = 2.0
+# For draining the log and for stopping what does not want to stop.
+CLEANUP_SECONDS = 120.0
+
+
+class Attempt:
+    """Carries one try to its outcome.
+
+    Args:
+        request: The order.
+        target: Name of the target.
+        number: Which try, from 1.
+        dispatched: How often the target was sent out before.
+        admission: What the operator's settings allow.
+        waiting: Called with what is waited for, or None when it goes on.
+    """
+
+    def __init__(
+        self,
+        request: EventRequest,
+        target: str,
+        number: int,
+        dispatched: int,
+        admission: Admission,
+        waiting: Callable[[ErrorInfo | None, str | None], None],
+    ) -> None:
+        self._request = request
+        self._target = target
+        self._number = number
+        self.dispatches = dispatched
+        self._admission = admission
+        self._waiting = waiting
+        self._resumes = 0
+        self._logs = LogCounts()
+
+    async def run(self) -> RunOutcome:
+        """Return the outcome; cancelling this task gives one as well."""
+        troubles = 0
+        while True:
+            run = self._next_request()
+            ended = await self._send(run)
+            if isinstance(ended, Lost):
+                ended = await self._resume(run, ended)
+            if isinstance(ended, RunOutcome) and not self._runs_again(ended):
+                return self._with_logs(ended)
+            error = None
+            if isinstance(ended, Trouble):
+                error, self._logs = ended.error, total(self._logs, ended.logs)
+            troubles += 1
+            if error is not None and _is_final(error, troubles):
+                return self._with_logs(RunOutcome(status=Status.FAILURE, error=error))
+            if not await self._pause(error, troubles):
+                return self._with_logs(cancelled("while it waited for the engine"))
+
+    def _next_request(self) -> RunRequest:
+        self.dispatches += 1
+        info = workflow.info()
+        return RunRequest(
+            request=self._request,
+            target=self._target,
+            attempt=self._number,
+            max_attempts=self._request.event.retries + 1,
+            dispatch=self.dispatches,
+            run_key=names.run_key(
+                info.workflow_id,
+                info.run_id,
+                self._target,
+                self._number,
+                self.dispatches,
+            ),
+        )
+
+    async def _send(self, run: RunRequest) -> Ended:
+        wait = self._admission.schedule_to_start_seconds
+        try:
+            return await self._execute(RUN_CONTAINER, run, run, wait)
+        except asyncio.CancelledError:
+            return cancelled("before the script began")
+        except ActivityError as error:
+            if timed_out_in_queue(error):
+                return Trouble(_no_free_slot(wait))
+            return understand(error)
+
+    async def _resume(self, run: RunRequest, lost: Lost) -> RunOutcome | Trouble:
+        began = workflow.now()
+        while True:
+            cancel = cancelling()
+            self._tell(lost)
+            self._resumes += 1
+            order = ResumeRequest(run=run, progress=lost.progress, cancel=cancel)
+            window = self._window(began, cancel)
+            try:
+                outcome = await self._execute(
+                    RESUME_CONTAINER, order, run, window, host=lost.progress.host
+                )
+            except asyncio.CancelledError:
+                continue
+            except ActivityError as error:
+                if timed_out_in_queue(error):
+                    return self._give_up(lost)
+                if is_cancelled_exception(error) and not cancel:
+                    continue  # Nobody had it yet: now it is to be stopped.
+                ended = understand(error)
+            else:
+                self._waiting(None, None)
+                return outcome
+            if isinstance(ended, Lost):
+                lost = ended
+                if lost.host_answers:
+                    began = workflow.now()
+                if self._window(began, cancel) <= 0:
+                    return self._give_up(lost)
+                continue
+            if isinstance(ended, RunOutcome):
+                return self._give_up(lost)
+            if not _worth_resuming(ended.error):
+                return self._after_refusal(lost, ended.error)
+            if self._window(began, cancel) <= 0:
+                return self._give_up(lost)
+            await self._breathe()
+
+    async def _execute(
+        self,
+        stub: ActivityStub[Any, RunOutcome],
+        argument: Any,
+        run: RunRequest,
+        schedule_to_start: float,
+        host: str | None = None,
+    ) -> RunOutcome:
+        event, admission = self._request.event, self._admission
+        longest = event.timeout_seconds + event.grace_seconds + admission.setup_seconds
+        verb = "resume " if host else ""
+        outcome: RunOutcome = await workflow.execute_activity(
+            stub.name,
+            argument,
+            activity_id=names.activity_id(
+                run.target, run.attempt, run.dispatch, self._resumes if host else 0
+            ),
+            task_queue=names.host_queue(host) if host else None,
+            result_type=stub.result,
+            start_to_close_timeout=timedelta(seconds=longest + CLEANUP_SECONDS),
+            schedule_to_start_timeout=timedelta(seconds=max(1.0, schedule_to_start)),
+            heartbeat_timeout=timedelta(seconds=admission.heartbeat_timeout_seconds),
+            retry_policy=ONE_ATTEMPT,
+            cancellation_type=(
+                workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
+            ),
+            summary=f"{verb}{event.type} {event.name} → {host or run.target} "
+            f"(try {run.attempt}/{run.max_attempts})"[:200],
+        )
+        return outcome
+
+    def _after_refusal(
+        self, lost: Lost, error: ErrorInfo | None
+    ) -> RunOutcome | Trouble:
+        """The host answered that it cannot go on with the run."""
+        if error is None or error.type == ScriptNotStarted().type:
+            if cancelling():
+                return cancelled("before the script began")
+            return Trouble()
+        if error.type == HostLost().type:
+            return self._give_up(lost, error)
+        return RunOutcome(status=Status.FAILURE, error=error, host=lost.progress.host)
+
+    def _give_up(
+        self, lost: Lost, error: ErrorInfo | None = None
+    ) -> RunOutcome | Trouble:
+        progress = lost.progress
+        self._logs = total(self._logs, logs_of(progress))
+        if cancelling():
+            return cancelled(
+                f"on request, but {lost.why}: what runs there is stopped when the "
+                "host is back",
+                host=progress.host,
+            )
+        if self._request.event.idempotent:
+            return Trouble()
+        if error is None:
+            error = HostLost(
+                f"The outcome of the script is unknown: {lost.why} and did not come "
+                f"back within {self._admission.resume_window_seconds:g} s."
+            ).info
+        return RunOutcome(status=Status.LOST, error=error, host=progress.host)
+
+    def _runs_again(self, outcome: RunOutcome) -> bool:
+        """Whether the engine took the script down and the event allows another run."""
+        interrupted = (
+            outcome.error is not None
+            and outcome.error.type == SandboxInterrupted().type
+        )
+        again = interrupted and self._request.event.idempotent and not cancelling()
+        if again:
+            self._logs = total(self._logs, outcome.logs)
+        return again
+
+    def _window(self, began: Any, cancel: bool) -> float:
+        passed: float = (workflow.now() - began).total_seconds()
+        whole = self._admission.resume_window_seconds
+        return (min(CANCEL_WINDOW, whole) if cancel else whole) - passed
+
+    def _tell(self, lost: Lost) -> None:
+        self._waiting(
+            ErrorInfo(
+                type=HostLost().type,
+                message=f"{lost.why[0].upper()}{lost.why[1:]} "
+                f"({workflow.now():%H:%M:%S} UTC): waiting for it.",
+                retryable=True,
+            ),
+            lost.progress.host,
+        )
+
+    async def _pause(self, error: ErrorInfo | None, troubles: int) -> bool:
+        """Wait before the try is sent out again; False when somebody cancelled."""
+        if cancelling():
+            return False
+        if error is not None:
+            self._waiting(error, None)
+        try:
+            await workflow.sleep(
+                min(MAX_ENGINE_WAIT, 2.0 ** min(troubles - 1, 10)),
+                summary=f"engine trouble: {error.type if error else 'worker'}",
+            )
+        except asyncio.CancelledError:
+            return False
+        return True
+
+    async def _breathe(self) -> None:
+        try:
+            await workflow.sleep(RESUME_WAIT, summary="engine trouble on the host")
+        except asyncio.CancelledError:
+            return
+
+    def _with_logs(self, outcome: RunOutcome) -> RunOutcome:
+        return outcome.model_copy(update={"logs": total(self._logs, outcome.logs)})
+
+
+def _is_final(error: ErrorInfo, troubles: int) -> bool:
+    patience = ENGINE_TRIES if error.type in PATIENT_TYPES else OTHER_ENGINE_TRIES
+    return not error.retryable or troubles >= patience
+
+
+def _worth_resuming(error: ErrorInfo | None) -> bool:
+    """Whether the host had a passing trouble; None is a death without a heartbeat."""
+    return error is None or error.type == EngineUnavailable().type
+
+
+def _no_free_slot(waited: float) -> ErrorInfo:
+    return ErrorInfo(
+        type="NoFreeSlot",
+        message=f"No worker took the run within {waited:g} s.",
+        hint="Start a worker (`cronium worker`) or raise its slots.",
+    )
