@@ -9,6 +9,8 @@ import logging
 import time
 from collections.abc import Callable
 
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import ResetStickyTaskQueueRequest
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -70,6 +72,7 @@ class Claims:
                 activity_id=entry.activity_id,
             )
             try:
+                await self._wake(entry)
                 if entry.outcome is not None:
                     await handle.complete(entry.outcome)
                 else:
@@ -89,6 +92,17 @@ class Claims:
             if not await self._waited_for(entry):
                 self._ledger.forget(key)
                 self._unwanted.pop(key, None)
+
+    async def _wake(self, entry: Entry) -> None:
+        """Have any workflow worker go on, not only the one that may be dead as well."""
+        await self._client.workflow_service.reset_sticky_task_queue(
+            ResetStickyTaskQueueRequest(
+                namespace=self._client.namespace,
+                execution=WorkflowExecution(
+                    workflow_id=entry.workflow_id, run_id=entry.workflow_run
+                ),
+            )
+        )
 
     async def _gone(self, entry: Entry) -> Exception:
         progress = RunProgress(

@@ -1,6 +1,7 @@
 """`/live`, `/ready`, `/health` and `/metrics` of a worker."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 
 import uvicorn
 from fastapi import FastAPI
@@ -52,5 +53,10 @@ class HealthServer(uvicorn.Server):
             uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False)
         )
 
-    def install_signal_handlers(self) -> None:
-        """Do nothing: the worker drains on SIGTERM."""
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals alone: the worker hands over on the first SIGTERM.
+
+        The base class would take them, and raise them once more when it ends.
+        """
+        yield

@@ -30,6 +30,8 @@ from workflows import EventWorkflow
 
 logger = logging.getLogger(__name__)
 
+STICKY_SECONDS = 3.0
+
 Activities = Sequence[Callable[..., Any]]
 
 
@@ -62,6 +64,8 @@ class Polling:
             self._settings.temporal.task_queue,
             activities,
             workflows=[EventWorkflow] if workflows else [],
+            # Otherwise a workflow whose worker was killed waits 10 s for it.
+            sticky_queue_schedule_to_start_timeout=timedelta(seconds=STICKY_SECONDS),
             # A workflow worker has local activities alone: it must not take a script
             # that only a host can run.
             no_remote_activities=not scripts,
