@@ -1,0 +1,219 @@
+"""A host whose activities do as a test says: for what real hosts do only when they die.
+
+The workflow is the real one, on a real Temporal server; only what stands behind its
+activities is scripted, so that each way of dying comes in a second and every time.
+"""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from temporalio import activity
+from temporalio.client import Client, WorkflowHandle
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
+
+from contracts import names
+from contracts.errors import CroniumError
+from contracts.events import EventRequest
+from contracts.logs import ExecutionRecord
+from contracts.results import (
+    EXIT_CANCELLED,
+    EXIT_TIMEOUT,
+    ExecutionResult,
+    LogCounts,
+    Status,
+)
+from contracts.runs import (
+    ADMIT_EXECUTION,
+    RECORD_EXECUTION,
+    RESUME_CONTAINER,
+    RUN_CONTAINER,
+    Admission,
+    ResumeRequest,
+    RunOutcome,
+    RunProgress,
+    RunRequest,
+)
+from tests.stack import event
+from worker.temporal import data_converter
+from workflows import EventWorkflow
+
+HOST = "h1"
+STARTED = 1_700_000_000.0
+Step = Callable[[RunRequest], Awaitable[RunOutcome]]
+
+
+def progress_of(run: RunRequest, *, started: bool = True) -> RunProgress:
+    return RunProgress(
+        host=HOST,
+        sandbox="cronium-" + run.run_key,
+        phase="running" if started else "setup",
+        attempt=run.attempt,
+        dispatch=run.dispatch,
+        started_at=STARTED if started else None,
+        lines=3,
+        stored=4,
+        tail=["three"],
+    )
+
+
+def ends(status: Status, code: int | None = None, **fields: Any) -> Step:
+    async def step(run: RunRequest) -> RunOutcome:
+        return RunOutcome(
+            status=status,
+            exit_code=code,
+            host=HOST,
+            logs=LogCounts(lines=10, stored=11),
+            **fields,
+        )
+
+    return step
+
+
+async def vanishes(run: RunRequest) -> RunOutcome:
+    """Claim the run, start the script, and never be heard of again."""
+    activity.heartbeat(progress_of(run))
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+async def dies_before_the_claim(run: RunRequest) -> RunOutcome:
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+def raises(error: CroniumError, *, started: bool | None = None) -> Step:
+    async def step(run: RunRequest) -> RunOutcome:
+        details = [] if started is None else [progress_of(run, started=started)]
+        raise ApplicationError(
+            str(error),
+            error.user_hint,
+            *details,
+            type=error.type,
+            non_retryable=not error.retryable,
+        )
+
+    return step
+
+
+async def runs_until_cancelled(run: RunRequest) -> RunOutcome:
+    try:
+        while True:
+            activity.heartbeat(progress_of(run))
+            await asyncio.sleep(0.1)
+    except asyncio.CancelledError:
+        return await ends(Status.CANCELLED, EXIT_CANCELLED)(run)
+
+
+SUCCEEDS = ends(Status.SUCCESS, 0)
+FAILS = ends(Status.FAILURE, 3)
+TIMES_OUT = ends(Status.TIMEOUT, EXIT_TIMEOUT)
+
+
+@dataclass
+class Script:
+    """What the activities do, in order of their calls."""
+
+    run: list[Step] = field(default_factory=list)
+    resume: list[Step] = field(default_factory=list)
+    runs: list[RunRequest] = field(default_factory=list)
+    resumes: list[ResumeRequest] = field(default_factory=list)
+    called: asyncio.Event = field(default_factory=asyncio.Event)
+    resume_window: float = 1.0
+
+    @activity.defn(name=ADMIT_EXECUTION.name)
+    async def admit(self, request: EventRequest) -> Admission:
+        return Admission(
+            heartbeat_timeout_seconds=1.0,
+            resume_window_seconds=self.resume_window,
+            schedule_to_start_seconds=30.0,
+        )
+
+    @activity.defn(name=RECORD_EXECUTION.name)
+    async def record(self, record: ExecutionRecord) -> bool:
+        return True
+
+    @activity.defn(name=RUN_CONTAINER.name)
+    async def run_container(self, run: RunRequest) -> RunOutcome:
+        self.runs.append(run)
+        self.called.set()
+        return await self.run.pop(0)(run)
+
+    @activity.defn(name=RESUME_CONTAINER.name)
+    async def resume_container(self, order: ResumeRequest) -> RunOutcome:
+        self.resumes.append(order)
+        return await self.resume.pop(0)(order.run)
+
+
+@dataclass
+class Scripted:
+    """A server with a scripted host."""
+
+    client: Client
+    queue: str
+
+    async def start(
+        self, script: Script, **fields: Any
+    ) -> WorkflowHandle[Any, ExecutionResult]:
+        """Start an event; its activities do as the script says."""
+        execution = "x" + secrets.token_hex(6)
+        return await self.client.start_workflow(
+            names.EVENT_WORKFLOW,
+            {"executionId": execution, "event": event("true", **fields)},
+            id=names.workflow_id("test", execution),
+            task_queue=self.queue,
+            result_type=ExecutionResult,
+        )
+
+    @contextlib.asynccontextmanager
+    async def following(
+        self, script: Script, *, answers: bool = True
+    ) -> AsyncIterator[None]:
+        """Run the workers of a script.
+
+        Args:
+            script: What the activities do.
+            answers: Whether the host's own queue is polled.
+        """
+        async with contextlib.AsyncExitStack() as stack:
+            await stack.enter_async_context(
+                Worker(
+                    self.client,
+                    task_queue=self.queue,
+                    workflows=[EventWorkflow],
+                    activities=[script.admit, script.record, script.run_container],
+                )
+            )
+            if answers:
+                await stack.enter_async_context(self.host_back(script))
+            yield
+
+    def host_back(self, script: Script) -> Worker:
+        """Poll the host's own queue."""
+        return Worker(
+            self.client,
+            task_queue=names.host_queue(HOST),
+            activities=[script.resume_container],
+        )
+
+    async def play(
+        self, script: Script, *, answers: bool = True, **fields: Any
+    ) -> tuple[ExecutionResult, WorkflowHandle[Any, ExecutionResult]]:
+        """Run an event to its end."""
+        async with self.following(script, answers=answers):
+            handle = await self.start(script, **fields)
+            return await asyncio.wait_for(handle.result(), 60), handle
+
+
+@contextlib.asynccontextmanager
+async def scripted_server(binary: str) -> AsyncIterator[Scripted]:
+    """A Temporal server of its own."""
+    async with await WorkflowEnvironment.start_local(
+        dev_server_existing_path=binary, data_converter=data_converter
+    ) as environment:
+        yield Scripted(environment.client, "scripted")
