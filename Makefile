@@ -6,7 +6,7 @@ LOCK_FLAGS := --generate-hashes --allow-unsafe --no-strip-extras --extra dev \
 COVERED := contracts/*,workflows/*,logstream/*,engines/docker/*
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo down test lint fmt coverage bench images seccomp lock docs clean
+.PHONY: help setup demo down test lint fmt coverage bench histories images seccomp lock docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ docs: ## Write the configuration page anew from the settings
 	{ printf '# Configuration\n\n'; cat docs/configuration.head; \
 	  $(BIN)/python -m worker.settings; } > build/configuration.md
 	mv build/configuration.md docs/configuration.md
+
+histories: ## Record the workflow paths that have no history yet (NAMES=… anew)
+	$(BIN)/python -m tests.replay.record $(NAMES)
 
 images: ## Build the runner image if its inputs changed (FORCE=1 in any case)
 	@$(PYTHON) images/build.py $(if $(FORCE),--force)

@@ -1,9 +1,12 @@
 """One mapping from our errors to Temporal's."""
 
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
-from contracts.errors import CroniumError
+from contracts.errors import CroniumError, ScriptNotStarted, WorkerDraining
 from contracts.runs import RunProgress
+
+# Part of every deployment: no stack trace in the log, no failure in the metrics.
+EVERYDAY = (WorkerDraining, ScriptNotStarted)
 
 
 def application_error(
@@ -22,4 +25,9 @@ def application_error(
         *([progress] if progress else []),
         type=error.type,
         non_retryable=not error.retryable,
+        category=(
+            ApplicationErrorCategory.BENIGN
+            if isinstance(error, EVERYDAY)
+            else ApplicationErrorCategory.UNSPECIFIED
+        ),
     )
