@@ -8,6 +8,7 @@ released version can have written.
 import argparse
 import asyncio
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from worker.exit import leave
 HISTORIES = Path(__file__).parents[1] / "histories"
 # Where it was recorded is nobody's business.
 PRIVATE = {"identity": "worker", "workerInstanceKey": "", "binaryChecksum": ""}
+# A worker's own queue is named after its process and machine.
+STICKY_QUEUE = re.compile(r"^\d+@.*")
 
 
 def file_of(workflow: str, path: str) -> Path:
@@ -35,7 +38,7 @@ def without_place(data: Any) -> Any:
         }
     if isinstance(data, list):
         return [without_place(item) for item in data]
-    return data
+    return STICKY_QUEUE.sub("sticky", data) if isinstance(data, str) else data
 
 
 async def record(only: list[str], again: bool) -> None:
