@@ -1,6 +1,7 @@
 """Follow the log of an execution on the gateway, across cut-offs and restarts."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -99,7 +100,8 @@ class LogFollower:
                 _raise_if_refused(error)
             if self.end is None:
                 wait = FIRST_WAIT if self.next_seq > before else wait
-                await asyncio.sleep(wait)
+                # Jitter: viewers must not come back in the same instant.
+                await asyncio.sleep(wait * random.uniform(0.5, 1.5))
                 wait = min(2 * wait, LONGEST_WAIT)
 
     async def _connection(self, secret: str) -> AsyncIterator[list[LogLine]]:
