@@ -1,0 +1,218 @@
+"""`run_http`: one try of one HTTP request, under Temporal's eyes.
+
+A request leaves nothing behind that another worker could go on with. When this one is
+lost or drains, the workflow decides by `EventSpec.may_repeat`.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from temporalio import activity
+
+from activities.failures import application_error
+from contracts.errors import CroniumError, HttpError, LogStorageFull, WorkerDraining
+from contracts.logs import Stream
+from contracts.results import EXIT_CANCELLED, EXIT_TIMEOUT, PhaseDurations, Status
+from contracts.runs import RUN_HTTP, RunOutcome, RunProgress, RunRequest
+from engines.http import HttpEnd, HttpEngine, PreparedRequest, cancelled
+from engines.secrets import SecretStore
+from logstream import Redactor, RunLog, SpoolDirectory
+
+EXIT_FAILURE = 1
+
+
+@dataclass
+class HttpActivities:
+    """The HTTP requests of one host.
+
+    Args:
+        engine: Sends them.
+        spools: Where log lines are kept until the gateway has them.
+        secrets: Resolves references.
+        host: Id of this host.
+        heartbeat_interval: Seconds between two signs of life.
+        log_cap: Bytes of log kept per try.
+        observe: Told each outcome, for the metrics.
+    """
+
+    engine: HttpEngine
+    spools: SpoolDirectory
+    secrets: SecretStore
+    host: str
+    heartbeat_interval: float
+    log_cap: int
+    observe: Callable[[RunOutcome], None] = lambda _: None
+
+    @activity.defn(name=RUN_HTTP.name)
+    async def run_http(self, run: RunRequest) -> RunOutcome:
+        """Send one request; its outcome is a result, whatever the server does.
+
+        Raises:
+            ApplicationError: Nothing was sent, or the worker drains; `type` says which.
+        """
+        attempt = _Try(self, run)
+        try:
+            outcome = await attempt.run()
+        except CroniumError as error:
+            raise application_error(error) from error
+        self.observe(outcome)
+        return outcome
+
+    def open_log(self, run: RunRequest, secrets: tuple[str, ...]) -> RunLog:
+        """Return the log of a try.
+
+        Raises:
+            LogStorageFull: There is no room for lines.
+        """
+        if self.spools.full:
+            raise LogStorageFull
+        return RunLog(
+            execution_id=run.request.execution_id,
+            target=run.target,
+            attempt=run.attempt,
+            spool=self.spools.open(run.run_key),
+            redactor=Redactor(secrets),
+            cap_bytes=self.log_cap,
+        )
+
+
+class _Try:
+    """One request from pick-up to outcome."""
+
+    def __init__(self, host: HttpActivities, run: RunRequest) -> None:
+        self._host = host
+        self._run = run
+        self._event = run.request.event
+        self._log: RunLog | None = None
+        self._sent: float | None = None
+        self._marks = [time.monotonic()]
+
+    async def run(self) -> RunOutcome:
+        beating = asyncio.ensure_future(self._beat())
+        try:
+            return await self._send(await self._prepare())
+        except CroniumError as error:
+            # Its message names fields and secrets, never values.
+            log = self._log or self._host.open_log(self._run, ())
+            log.notice(f"{error} {error.user_hint}".strip())
+            raise
+        finally:
+            beating.cancel()
+            if self._log is not None:
+                self._log.close()
+
+    async def _prepare(self) -> PreparedRequest:
+        host, run = self._host, self._run
+        host.engine.check_ceilings(self._event)
+        data = {"input": run.request.input, "event": _event_data(run)}
+        spec = self._event.http
+        assert spec is not None
+        request = await host.engine.prepare(spec, data, host.secrets.resolve)
+        self._log = host.open_log(run, request.secrets)
+        self._log.notice(
+            f"try {run.attempt}/{run.max_attempts} of {self._event.name} on {host.host}"
+        )
+        return request
+
+    async def _send(self, request: PreparedRequest) -> RunOutcome:
+        log = self._log
+        assert log is not None
+        self._marks.append(time.monotonic())
+        self._sent = time.time()
+        sending = asyncio.ensure_future(
+            self._host.engine.send(
+                self._event,
+                request,
+                say=lambda line: log.feed(Stream.STDOUT, _line(line)),
+                mask=Redactor(request.secrets),
+            )
+        )
+        try:
+            end = await asyncio.shield(sending)
+        except asyncio.CancelledError:
+            sending.cancel()
+            await asyncio.wait([sending])
+            details = activity.cancellation_details()
+            if details is not None and details.worker_shutdown:
+                raise WorkerDraining(
+                    "the worker was stopped while the request was under way"
+                ) from None
+            return self._outcome(Status.CANCELLED, EXIT_CANCELLED, None)
+        return self._outcome(*_judge(end), end)
+
+    def _outcome(self, status: Status, code: int, end: HttpEnd | None) -> RunOutcome:
+        log = self._log
+        assert log is not None
+        self._marks.append(time.monotonic())
+        error = end.error if end is not None else cancelled()
+        if error is not None:
+            log.notice(f"{error.message} {error.hint}".strip())
+        return RunOutcome(
+            status=status,
+            exit_code=code,
+            output=end and end.response.model_dump(mode="json"),
+            error=error,
+            logs=log.close(),
+            durations=self._durations(),
+            host=self._host.host,
+        )
+
+    def _durations(self) -> PhaseDurations:
+        begin, start, end = self._marks
+        now = time.monotonic()
+        return PhaseDurations(
+            setup_ms=round((start - begin) * 1000),
+            execution_ms=round((end - start) * 1000),
+            cleanup_ms=round((now - end) * 1000),
+            total_ms=round((now - begin) * 1000),
+        )
+
+    async def _beat(self) -> None:
+        while True:
+            activity.heartbeat(self._progress())
+            await asyncio.sleep(self._host.heartbeat_interval)
+
+    def _progress(self) -> RunProgress:
+        counts = self._log.counts if self._log else None
+        return RunProgress(
+            host=self._host.host,
+            sandbox="",
+            phase="setup" if self._sent is None else "running",
+            event=self._event.name,
+            attempt=self._run.attempt,
+            started_at=self._sent,
+            lines=counts.lines if counts else 0,
+            bytes=counts.bytes if counts else 0,
+            dropped_lines=counts.dropped_lines if counts else 0,
+            tail=self._log.tail if self._log else [],
+        )
+
+
+def _judge(end: HttpEnd) -> tuple[Status, int]:
+    if end.error is None:
+        return Status.SUCCESS, 0
+    if end.error.type == HttpError.TIMEOUT:
+        return Status.TIMEOUT, EXIT_TIMEOUT
+    return Status.FAILURE, EXIT_FAILURE
+
+
+def _line(text: str) -> bytes:
+    return text.encode("utf-8", "replace") + b"\n"
+
+
+def _event_data(run: RunRequest) -> dict[str, Any]:
+    event, request = run.request.event, run.request
+    return {
+        "id": event.id,
+        "name": event.name,
+        "type": event.type.value,
+        "executionId": request.execution_id,
+        "userId": request.user,
+        "trigger": request.trigger.value,
+        "attempt": run.attempt,
+        "maxAttempts": run.max_attempts,
+        "tags": event.tags,
+    }
