@@ -1,6 +1,7 @@
 """Makes the HTTP requests of events, within what the operator allows."""
 
 import asyncio
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
