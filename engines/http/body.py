@@ -93,7 +93,7 @@ class BodyReader:
     def _inflate(self, chunk: bytes, room: int) -> bytes:
         inflater = self._inflater
         if inflater.eof:
-            if self._coding not in GZIP_NAMES or not chunk.startswith(b"\x1f\x8b"):
+            if self._coding not in GZIP_NAMES or not chunk.startswith(b"\x1f"):
                 # Padding after the end is common, and nobody's concern.
                 return b""
             inflater = self._inflater = zlib.decompressobj(GZIP)

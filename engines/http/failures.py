@@ -1,5 +1,6 @@
 """What went wrong, in words that tell the user what to do and hold no value."""
 
+import os
 import ssl
 from collections.abc import Iterator
 
@@ -156,9 +157,9 @@ def _reason(error: Exception) -> str:
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLError) and cause.reason:
             return cause.reason.lower().replace("_", " ")
-        if isinstance(cause, OSError) and cause.errno and cause.strerror:
-            # "[Errno 111] Connect call failed (…)" is asyncio's, not the system's.
-            return cause.strerror.partition(" (")[0]
+        if isinstance(cause, OSError) and cause.errno:
+            # Its own words are asyncio's ("Connect call failed"), not the system's.
+            return os.strerror(cause.errno)
     return "the other side closed it"
 
 
