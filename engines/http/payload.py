@@ -119,7 +119,9 @@ class _Encoder:
         return value
 
     def _secret(self, where: str, name: Any) -> str:
-        if not isinstance(name, str) or not re.match(names.SECRET_NAME_PATTERN, name):
+        if not isinstance(name, str) or not re.fullmatch(
+            names.SECRET_NAME_PATTERN, name
+        ):
             raise HttpRequestInvalid(
                 f"{where}.secret: expected the name of a secret; to send a field "
                 "`secret` of your own, use a body of kind text"

@@ -181,11 +181,19 @@ async def test_nobody_there_is_said_with_the_reason() -> None:
     assert sent.end.response.status == 0
 
 
-async def test_a_name_that_does_not_exist_is_said() -> None:
+async def test_a_name_that_does_not_exist_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def unknown(*_: Any, **__: Any) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", unknown)
     sent = await send(event_of("http://no-such-host.invalid/"))
     assert sent.error == "HttpNameUnknown"
     assert sent.end.error is not None
     assert "no-such-host.invalid" in sent.end.error.message
+    too_long = await send(event_of(f"http://{'x' * 64}.invalid/"))
+    assert too_long.error == "HttpNameUnknown"
 
 
 HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
