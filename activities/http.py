@@ -96,8 +96,10 @@ class _Try:
             return await self._send(await self._prepare())
         except CroniumError as error:
             # Its message names fields and secrets, never values.
-            log = self._log or self._host.open_log(self._run, ())
-            log.notice(f"{error} {error.user_hint}".strip())
+            if self._log is None and not isinstance(error, LogStorageFull):
+                self._log = self._host.open_log(self._run, ())
+            if self._log is not None:
+                self._log.notice(f"{error} {error.user_hint}".strip())
             raise
         finally:
             beating.cancel()
