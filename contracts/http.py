@@ -342,6 +342,34 @@ class HttpRequestSpec(WireModel):
     def _upper(cls, method: Any) -> Any:
         return method.upper() if isinstance(method, str) else method
 
+    @field_validator("headers", "query")
+    @classmethod
+    def _fit_together(cls, pairs: list[Any]) -> list[Any]:
+        size = sum(
+            len(pair.name) + len((pair.value or "").encode("utf-8", "replace"))
+            for pair in pairs
+        )
+        if size > limits.MAX_HTTP_PAIRS_BYTES:
+            raise ValueError(
+                f"all of them together may have at most {limits.MAX_HTTP_PAIRS_BYTES} "
+                f"bytes, these have {size}"
+            )
+        return pairs
+
+    @field_validator("body")
+    @classmethod
+    def _fits_a_payload(cls, body: Body | None) -> Body | None:
+        try:
+            size = len(body.model_dump_json()) if body is not None else 0
+        except ValueError:
+            raise ValueError("expected JSON, nested at most 100 levels") from None
+        if size > limits.MAX_HTTP_BODY_SPEC_BYTES:
+            raise ValueError(
+                f"a body may have at most {limits.MAX_HTTP_BODY_SPEC_BYTES} bytes, "
+                f"this one has {size}: put large data where the server can fetch it"
+            )
+        return body
+
     @field_validator("url")
     @classmethod
     def _is_http(cls, url: str) -> str:

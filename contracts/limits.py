@@ -59,6 +59,9 @@ MAX_URL_CHARS = 8 * KIB
 MAX_HTTP_PAIRS = 200
 MAX_HTTP_NAME_CHARS = 256
 MAX_HTTP_VALUE_CHARS = 16 * KIB
+MAX_HTTP_PAIRS_BYTES = 64 * KIB
+# As it stands in the event; more can only come in with the input.
+MAX_HTTP_BODY_SPEC_BYTES = 1 * MIB
 # Of one request as it is sent; the spec itself lies in a Temporal payload.
 MAX_HTTP_REQUEST_BODY_BYTES = 2 * MIB
 DEFAULT_HTTP_BODY_BYTES = 256 * KIB

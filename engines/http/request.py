@@ -12,7 +12,7 @@ from contracts.errors import HttpRequestInvalid
 from contracts.http import CONTROL, Credential, HttpRequestSpec, Pair
 from engines.http.payload import Payload, encode
 from engines.http.templates import Secrets, Templates
-from engines.http.urls import checked_url, origin, with_query
+from engines.http.urls import checked_url, host_of, origin, with_query
 
 USER_AGENT = "cronium-executor"
 # Only what is decompressed under a limit is asked for.
@@ -216,4 +216,8 @@ def _same_trust(old: httpx.URL, new: httpx.URL) -> bool:
     if origin(old) == origin(new):
         return True
     # What went to a host in the clear may go to it under TLS.
-    return origin(old) == ("http", new.host, 80) and origin(new)[::2] == ("https", 443)
+    return origin(old) == ("http", host_of(new), 80) and origin(new) == (
+        "https",
+        host_of(old),
+        443,
+    )

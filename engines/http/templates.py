@@ -4,7 +4,7 @@ An expression is a path into the data (`input.items[0].id`), optionally through 
 (`| default("x") | tojson`). There are no calls, loops, arithmetic or attributes of
 Python objects: whoever may write an event must not be able to run code in the worker,
 nor to keep it busy. `{{ secrets.NAME }}` is a secret; its name stands in the event, so
-that no input can choose another one.
+that no input can choose another one. Line ends of a template become "\\n".
 """
 
 import json

@@ -46,4 +46,9 @@ def with_query(url: httpx.URL, pairs: list[tuple[str, str]]) -> httpx.URL:
 
 def origin(url: httpx.URL) -> tuple[str, str, int]:
     """Return scheme, host and port: with whom one speaks."""
-    return url.scheme, url.host, url.port or PORTS[url.scheme]
+    return url.scheme, host_of(url), url.port or PORTS[url.scheme]
+
+
+def host_of(url: httpx.URL) -> str:
+    """Return the host as it is asked for: `url.host` fails on some `xn--` names."""
+    return url.raw_host.decode("ascii").lower()

@@ -22,6 +22,7 @@ from contracts.errors import HttpRequestInvalid
 from contracts.http import TlsOptions
 from engines.http.addresses import AddressPolicy
 from engines.http.failures import ExchangeFailed, address_refused, name_unknown
+from engines.http.urls import host_of
 
 # A name with more addresses than this is tried at the first of them.
 MAX_ADDRESSES = 8
@@ -162,10 +163,10 @@ async def check_proxied(policy: AddressPolicy, url: httpx.URL, timeout: float) -
     have a policy of its own. A name that only the proxy knows is left to it.
     """
     try:
-        addresses = await resolve(url.raw_host.decode("ascii"), 0, timeout)
+        addresses = await resolve(host_of(url), 0, timeout)
     except (ExchangeFailed, httpcore.ConnectTimeout):
         return
-    check_addresses(policy, url.host, addresses)
+    check_addresses(policy, host_of(url), addresses)
 
 
 def tls_context(

@@ -76,6 +76,11 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"headers": [{"key": "A", "value": "1", "secret": "B"}]}, "headers[0]", "both"),
     ({"headers": {f"A{i}": "1" for i in range(201)}}, "headers", "200"),
     ({"query": {"a": {"x": PLANTED}}}, "query[0].value", "string"),
+    ({"headers": {f"A{i}": "x" * 9_000 for i in range(9)}}, "headers", "65536"),
+    ({"query": {f"A{i}": "x" * 9_000 for i in range(9)}}, "query", "65536"),
+    ({"query": {"a": "x" * 20_000}}, "query[0].value", "16384"),
+    ({"body": "x" * (1 << 20)}, "body", "1048576"),
+    ({"body": {"kind": "json", "content": "\ud800"}}, "body", "expected JSON"),
     ({"body": {"kind": "xml"}}, "body", "'json'"),
     ({"body": {"kind": "multipart", "parts": []}}, "body.multipart.parts", "1"),
     (

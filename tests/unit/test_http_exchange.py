@@ -477,6 +477,20 @@ async def test_a_redirect_to_no_http_url_is_refused(location: str) -> None:
     assert "passwd" not in str(sent.end.error)
 
 
+async def test_a_redirect_to_a_name_that_cannot_be_spelt_is_an_error_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def lookup(host: str, port: int, **_: Any) -> list[Any]:
+        if host.startswith("xn--"):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return [(2, 1, 6, "", (host, port))]
+
+    async with serving(redirect("http://xn--0/")) as server:
+        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", lookup)
+        sent = await send(event_of(server.url, auth=BEARER), secrets=SECRETS)
+    assert sent.error == "HttpNameUnknown"
+
+
 @pytest.mark.parametrize("how", ["seconds", "date", "none"])
 async def test_a_503_is_sent_again_after_the_wait_the_server_asks_for(how: str) -> None:
     times: list[float] = []
