@@ -347,3 +347,28 @@ def test_a_repeat_is_safe_for_idempotent_methods_and_declared_events() -> None:
     assert not repeat("POST")
     assert not repeat("PATCH")
     assert repeat("POST", idempotent=True)
+
+
+@pytest.mark.parametrize(
+    ("http", "hidden"),
+    [
+        (
+            {"auth": {"kind": "basic", "username": "me", "password": "plain-pw-1"}},
+            ["plain-pw-1", "bWU6cGxhaW4tcHctMQ"],
+        ),
+        ({"auth": {"kind": "bearer", "token": "plain-tok-1"}}, ["plain-tok-1"]),
+        ({"headers": {"Authorization": "Token plain-tok-2"}}, ["plain-tok-2"]),
+        ({"headers": {"X-Api-Key": "plain-key-1"}}, ["plain-key-1"]),
+    ],
+)
+async def test_credentials_that_stand_in_the_event_are_masked_too(
+    http: Any, hidden: list[str]
+) -> None:
+    async def echo(seen: Seen, _: asyncio.StreamWriter) -> bytes:
+        told = seen.all("authorization") + seen.all("x-api-key") + ["plain-pw-1"]
+        return ok(" ".join(told).encode())
+
+    async with serving(echo) as server:
+        sent = await send(event_of(server.url, **http))
+    assert "***" in sent.end.response.body
+    assert not [value for value in hidden if value in sent.told]
