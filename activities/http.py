@@ -1,7 +1,8 @@
 """`run_http`: one try of one HTTP request, under Temporal's eyes.
 
 A request leaves nothing behind that another worker could go on with. When this one is
-lost or drains, the workflow decides by `EventSpec.may_repeat`.
+lost or drains, the workflow decides by `EventSpec.may_repeat`, and by whether progress
+with a `started_at` is known: without it nothing was sent.
 """
 
 import asyncio
@@ -11,17 +12,27 @@ from dataclasses import dataclass
 from typing import Any
 
 from temporalio import activity
+from temporalio.client import AsyncActivityCancelledError, Client
+from temporalio.service import RPCError
 
 from activities.failures import application_error
-from contracts.errors import CroniumError, HttpError, LogStorageFull, WorkerDraining
+from activities.phases import Phases
+from contracts.errors import (
+    CroniumError,
+    HttpError,
+    LogStorageFull,
+    StaleAttempt,
+    WorkerDraining,
+)
 from contracts.logs import Stream
-from contracts.results import EXIT_CANCELLED, EXIT_TIMEOUT, PhaseDurations, Status
+from contracts.results import EXIT_CANCELLED, EXIT_TIMEOUT, LogCounts, Status
 from contracts.runs import RUN_HTTP, RunOutcome, RunProgress, RunRequest
 from engines.http import HttpEnd, HttpEngine, PreparedRequest, cancelled
 from engines.secrets import SecretStore
 from logstream import Redactor, RunLog, SpoolDirectory
 
 EXIT_FAILURE = 1
+CLAIM_SECONDS = 20.0
 
 
 @dataclass
@@ -32,6 +43,8 @@ class HttpActivities:
         engine: Sends them.
         spools: Where log lines are kept until the gateway has them.
         secrets: Resolves references.
+        client: Temporal, for the claim that must be durable before a request is sent
+            that may not be sent twice.
         host: Id of this host.
         heartbeat_interval: Seconds between two signs of life.
         log_cap: Bytes of log kept per try.
@@ -41,6 +54,7 @@ class HttpActivities:
     engine: HttpEngine
     spools: SpoolDirectory
     secrets: SecretStore
+    client: Client
     host: str
     heartbeat_interval: float
     log_cap: int
@@ -51,11 +65,14 @@ class HttpActivities:
         """Send one request; its outcome is a result, whatever the server does.
 
         Raises:
-            ApplicationError: Nothing was sent, or the worker drains; `type` says which.
+            ApplicationError: Nothing was sent; or, with progress in its details, the
+                worker drains and what became of the request is not known.
         """
         attempt = _Try(self, run)
         try:
             outcome = await attempt.run()
+        except WorkerDraining as error:
+            raise application_error(error, attempt.progress()) from error
         except CroniumError as error:
             raise application_error(error) from error
         self.observe(outcome)
@@ -67,12 +84,14 @@ class HttpActivities:
         Raises:
             LogStorageFull: There is no room for lines.
         """
-        if self.spools.full:
-            raise LogStorageFull
+        problem = self.spools.problem
+        if problem is not None:
+            raise LogStorageFull(problem)
         return RunLog(
             execution_id=run.request.execution_id,
             target=run.target,
             attempt=run.attempt,
+            dispatch=run.dispatch,
             spool=self.spools.open(run.run_key),
             redactor=Redactor(secrets),
             cap_bytes=self.log_cap,
@@ -88,7 +107,7 @@ class _Try:
         self._event = run.request.event
         self._log: RunLog | None = None
         self._sent: float | None = None
-        self._marks = [time.monotonic()]
+        self._phases = Phases()
 
     async def run(self) -> RunOutcome:
         beating = asyncio.ensure_future(self._beat())
@@ -105,6 +124,7 @@ class _Try:
             beating.cancel()
             if self._log is not None:
                 self._log.close()
+                self._log.complete()
 
     async def _prepare(self) -> PreparedRequest:
         host, run = self._host, self._run
@@ -122,8 +142,10 @@ class _Try:
     async def _send(self, request: PreparedRequest) -> RunOutcome:
         log = self._log
         assert log is not None
-        self._marks.append(time.monotonic())
         self._sent = time.time()
+        self._phases.start()
+        if not self._event.may_repeat and not await self._claim():
+            return self._outcome(Status.CANCELLED, EXIT_CANCELLED, None)
         sending = asyncio.ensure_future(
             self._host.engine.send(
                 self._event,
@@ -138,17 +160,38 @@ class _Try:
             sending.cancel()
             await asyncio.wait([sending])
             details = activity.cancellation_details()
-            if details is not None and details.worker_shutdown:
-                raise WorkerDraining(
-                    "the worker was stopped while the request was under way"
-                ) from None
-            return self._outcome(Status.CANCELLED, EXIT_CANCELLED, None)
+            if details is not None and details.cancel_requested:
+                return self._outcome(Status.CANCELLED, EXIT_CANCELLED, None)
+            if details is None or not details.worker_shutdown:
+                # Temporal gave this activity up: nobody would read an outcome.
+                raise
+            raise WorkerDraining(
+                f"the worker of {self._host.host} was stopped while the request was "
+                "under way"
+            ) from None
         return self._outcome(*_judge(end), end)
+
+    async def _claim(self) -> bool:
+        """Make it known that the request may have been sent; False when cancelled.
+
+        Without a heartbeat on record a worker's death means that nothing was sent.
+        """
+        token = activity.info().task_token
+        handle = self._host.client.get_async_activity_handle(task_token=token)
+        try:
+            await asyncio.wait_for(handle.heartbeat(self.progress()), CLAIM_SECONDS)
+        except AsyncActivityCancelledError:
+            return False
+        except (TimeoutError, RPCError) as error:
+            raise StaleAttempt(
+                "Temporal did not confirm that this host owns the request"
+            ) from error
+        return True
 
     def _outcome(self, status: Status, code: int, end: HttpEnd | None) -> RunOutcome:
         log = self._log
         assert log is not None
-        self._marks.append(time.monotonic())
+        self._phases.end()
         error = end.error if end is not None else cancelled()
         if error is not None:
             log.notice(f"{error.message} {error.hint}".strip())
@@ -158,37 +201,30 @@ class _Try:
             output=end and end.response.model_dump(mode="json"),
             error=error,
             logs=log.close(),
-            durations=self._durations(),
+            durations=self._phases.durations(),
             host=self._host.host,
-        )
-
-    def _durations(self) -> PhaseDurations:
-        begin, start, end = self._marks
-        now = time.monotonic()
-        return PhaseDurations(
-            setup_ms=round((start - begin) * 1000),
-            execution_ms=round((end - start) * 1000),
-            cleanup_ms=round((now - end) * 1000),
-            total_ms=round((now - begin) * 1000),
         )
 
     async def _beat(self) -> None:
         while True:
-            activity.heartbeat(self._progress())
+            activity.heartbeat(self.progress())
             await asyncio.sleep(self._host.heartbeat_interval)
 
-    def _progress(self) -> RunProgress:
-        counts = self._log.counts if self._log else None
+    def progress(self) -> RunProgress:
+        """Return what a heartbeat carries."""
+        counts = self._log.counts if self._log else LogCounts()
         return RunProgress(
             host=self._host.host,
             sandbox="",
             phase="setup" if self._sent is None else "running",
             event=self._event.name,
             attempt=self._run.attempt,
+            dispatch=self._run.dispatch,
             started_at=self._sent,
-            lines=counts.lines if counts else 0,
-            bytes=counts.bytes if counts else 0,
-            dropped_lines=counts.dropped_lines if counts else 0,
+            lines=counts.lines,
+            bytes=counts.bytes,
+            dropped_lines=counts.dropped_lines,
+            stored=counts.stored,
             tail=self._log.tail if self._log else [],
         )
 

@@ -19,7 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from activities import HttpActivities
     from contracts.events import EventRequest
     from contracts.results import Status
-    from contracts.runs import RUN_HTTP, RunOutcome, RunRequest
+    from contracts.runs import RUN_HTTP, RunOutcome, RunProgress, RunRequest
     from engines.http import HttpConfig, HttpEngine
     from engines.secrets import SecretStore
     from logstream import SpoolDirectory
@@ -47,7 +47,7 @@ class OneRequest:
             ),
             result_type=RUN_HTTP.result,
             start_to_close_timeout=timedelta(seconds=60),
-            heartbeat_timeout=timedelta(seconds=5),
+            heartbeat_timeout=timedelta(seconds=30),
             retry_policy=RetryPolicy(maximum_attempts=1),
             cancellation_type=(
                 workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
@@ -64,13 +64,14 @@ async def client(temporal_binary: str) -> AsyncIterator[Client]:
         yield environment.client
 
 
-def worker_of(client: Client, directory: Path) -> Worker:
+def worker_of(client: Client, directory: Path, beat: float = 0.1) -> Worker:
     activities = HttpActivities(
         engine=HttpEngine(HttpConfig(addresses=LOOPBACK)),
         spools=SpoolDirectory(directory),
         secrets=SecretStore({"TOKEN": TOKEN}, ["TOKEN"]),
+        client=client,
         host="h1",
-        heartbeat_interval=0.1,
+        heartbeat_interval=beat,
         log_cap=1 << 20,
     )
     return Worker(
@@ -105,6 +106,25 @@ async def test_a_request_goes_through_temporal_and_no_secret_does(
     assert outcome.error is not None
     assert outcome.error.type == "HttpStatus"
     assert TOKEN not in history
+
+
+async def test_before_a_post_is_sent_it_is_on_record_that_it_may_have_been(
+    client: Client, tmp_path: Path
+) -> None:
+    """Whenever the worker dies after that, the workflow knows not to send it again."""
+    found: list[RunProgress] = []
+
+    async def look(_: Seen, __: asyncio.StreamWriter) -> bytes:
+        (pending,) = (await handle.describe()).raw_description.pending_activities
+        details = pending.heartbeat_details.payloads
+        found.extend(await data_converter.decode(details, [RunProgress]))
+        return ok()
+
+    async with serving(look) as server, worker_of(client, tmp_path, beat=60):
+        handle = await started(client, server.url, method="POST", body="x")
+        outcome = await handle.result()
+    assert outcome.status is Status.SUCCESS
+    assert found[0].started_at is not None
 
 
 async def test_a_cancel_reaches_a_request_that_hangs(
@@ -145,3 +165,4 @@ async def test_a_worker_that_stops_leaves_the_decision_to_the_workflow(
     assert isinstance(caught.value.cause, ActivityError)
     assert isinstance(caught.value.cause.cause, ApplicationError)
     assert caught.value.cause.cause.type == "WorkerDraining"
+    assert caught.value.cause.cause.details[1]["startedAt"] is not None
