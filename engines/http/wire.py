@@ -6,6 +6,7 @@ nothing, since it is not asked a second time. Host header and TLS name stay the 
 """
 
 import asyncio
+import logging
 import socket
 import ssl
 import time
@@ -23,6 +24,10 @@ from contracts.http import TlsOptions
 from engines.http.addresses import AddressPolicy
 from engines.http.failures import ExchangeFailed, address_refused, name_unknown
 from engines.http.urls import host_of
+
+# At level debug it writes the headers of every answer into the worker's own log, where
+# nothing is masked.
+logging.getLogger("httpcore").setLevel(logging.WARNING)
 
 # A name with more addresses than this is tried at the first of them.
 MAX_ADDRESSES = 8

@@ -4,6 +4,7 @@ import asyncio
 import email
 import email.policy
 import json
+import logging
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -202,7 +203,11 @@ async def test_a_bearer_token_is_sent_and_never_told(token: Any) -> None:
     assert ASCII_TOKEN not in sent.told
 
 
-async def test_secrets_reach_the_server_and_nothing_else() -> None:
+async def test_secrets_reach_the_server_and_nothing_else(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+
     async def echo(seen: Seen, _: asyncio.StreamWriter) -> bytes:
         # A server that tells all that it was told, in header, status and body.
         told = json.dumps([seen.target, seen.headers, seen.body.decode()])
@@ -237,6 +242,7 @@ async def test_secrets_reach_the_server_and_nothing_else() -> None:
     assert sent.end.response.json_value is not None
     for form in (ASCII_TOKEN, "s3cr3t", "plain-cookie-value"):
         assert form not in sent.told
+        assert form not in caplog.text
 
 
 async def test_expressions_are_filled_in_from_input_and_event() -> None:
