@@ -3,6 +3,7 @@
 from activities.claims import Claims
 from activities.container import ContainerActivities
 from activities.execution import ExecutionActivities
+from activities.http import HttpActivities
 from activities.ledger import Ledger
 from activities.order import SessionFactory
 
@@ -10,6 +11,7 @@ __all__ = [
     "Claims",
     "ContainerActivities",
     "ExecutionActivities",
+    "HttpActivities",
     "Ledger",
     "SessionFactory",
 ]

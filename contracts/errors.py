@@ -3,6 +3,7 @@
     CroniumError
     ├── RequestRefused            the request cannot be run as it is
     │   ├── CeilingExceeded       asks for more than the operator allows
+    │   ├── HttpRequestInvalid    no request can be made of URL, template or header
     │   └── SecretUnavailable     a named secret does not exist on the worker
     ├── EngineError               the place where scripts run has a problem
     │   ├── EngineUnavailable     the Docker daemon does not answer
@@ -19,7 +20,8 @@
     ├── WorkerDraining            the worker is going down and hands its runs over
     └── LogStorageFull            no room for log lines on this host
 
-`ScriptError` names what a script did; it is data in a result, never an exception.
+`ScriptError` names what a script did, `HttpError` how an HTTP request failed; they are
+data in a result, never an exception.
 """
 
 from enum import StrEnum
@@ -43,11 +45,25 @@ class ScriptError(StrEnum):
     ENVIRONMENT_REFUSED = "EnvironmentRefused"
 
 
+class HttpError(StrEnum):
+    """Why an HTTP request that was begun did not succeed."""
+
+    NAME_UNKNOWN = "HttpNameUnknown"
+    CONNECT_FAILED = "HttpConnectFailed"
+    TLS_FAILED = "HttpTlsFailed"
+    TIMEOUT = "HttpTimeout"
+    STATUS = "HttpStatus"
+    TOO_MANY_REDIRECTS = "HttpTooManyRedirects"
+    REDIRECT_REFUSED = "HttpRedirectRefused"
+    ADDRESS_REFUSED = "HttpAddressRefused"
+    RESPONSE_BROKEN = "HttpResponseBroken"
+
+
 class ErrorInfo(WireModel):
     """An error as users and clients see it."""
 
     type: str
-    """A class name of the tree above or a `ScriptError` value."""
+    """A class name of the tree above, a `ScriptError` or an `HttpError` value."""
     message: str
     """What happened, in one or two sentences without secrets."""
     hint: str = ""
@@ -91,6 +107,12 @@ class CeilingExceeded(RequestRefused):
     """The request asks for more than the operator allows."""
 
     hint = "Lower the value in the event, or ask the operator to raise the ceiling."
+
+
+class HttpRequestInvalid(RequestRefused):
+    """No request can be made of the event's URL, headers, body or templates."""
+
+    hint = "Correct the field that is named, or the input its template reads."
 
 
 class SecretUnavailable(RequestRefused):

@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from contracts import limits, names
 from contracts.base import WireModel
+from contracts.http import HttpRequestSpec
 
 Identifier = Annotated[
     str,
@@ -142,7 +143,7 @@ class Resources(WireModel):
 
 
 class EventSpec(WireModel):
-    """One event: a script and everything that decides how it is run."""
+    """One event: a script or a request, and all that decides how it is run."""
 
     id: Identifier
     name: Annotated[
@@ -150,6 +151,8 @@ class EventSpec(WireModel):
     ]
     type: EventType
     script: str | None = None
+    http: HttpRequestSpec | None = None
+    """The request of an event of type http_request."""
     env: list[EnvVar] = Field(default=[], max_length=limits.MAX_ENV_ENTRIES)
     timeout_seconds: float = Field(
         limits.DEFAULT_TIMEOUT_SECONDS, gt=0, le=limits.MAX_TIMEOUT_SECONDS
@@ -214,10 +217,25 @@ class EventSpec(WireModel):
     @model_validator(mode="after")
     def _type_has_its_parts(self) -> Self:
         if self.type is EventType.HTTP_REQUEST:
-            raise ValueError("type http_request is not supported by this version")
+            if self.http is None:
+                raise ValueError("http: an event of type http_request needs a request")
+            if self.script is not None:
+                raise ValueError("script: an event of type http_request has none")
+            return self
+        if self.http is not None:
+            raise ValueError("http: only an event of type http_request has a request")
         if not self.script or not self.script.strip():
             raise ValueError(f"script: an event of type {self.type} needs a script")
         return self
+
+    @property
+    def may_repeat(self) -> bool:
+        """Whether a try that was lost in the middle may be made again.
+
+        True when the event says so, and for requests of the methods that HTTP defines
+        as idempotent (RFC 9110, 9.2.2).
+        """
+        return self.idempotent or (self.http is not None and self.http.idempotent)
 
 
 class EventRequest(WireModel):

@@ -54,3 +54,28 @@ MAX_TAIL_BYTES = 2 * KIB
 MAX_LAST_LINES_BYTES = 4 * KIB
 
 MAX_ERROR_MESSAGE_CHARS = 1_000
+
+MAX_URL_CHARS = 8 * KIB
+MAX_HTTP_PAIRS = 200
+MAX_HTTP_NAME_CHARS = 256
+MAX_HTTP_VALUE_CHARS = 16 * KIB
+MAX_HTTP_PAIRS_BYTES = 64 * KIB
+# As it stands in the event; more can only come in with the input.
+MAX_HTTP_BODY_SPEC_BYTES = 1 * MIB
+# Of one request as it is sent; the spec itself lies in a Temporal payload.
+MAX_HTTP_REQUEST_BODY_BYTES = 2 * MIB
+DEFAULT_HTTP_BODY_BYTES = 256 * KIB
+MAX_HTTP_BODY_BYTES = 512 * KIB
+# A result holds the output twice (execution and target), and must fit a payload.
+MAX_HTTP_OUTPUT_BYTES = 896 * KIB
+DEFAULT_REDIRECTS = 5
+MAX_REDIRECTS = 20
+DEFAULT_HTTP_RESENDS = 2
+MAX_HTTP_RESENDS = 10
+DEFAULT_RETRY_AFTER_SECONDS = 30.0
+MAX_RETRY_AFTER_SECONDS = 600.0
+DEFAULT_CONNECT_SECONDS = 10.0
+DEFAULT_READ_SECONDS = 30.0
+DEFAULT_WRITE_SECONDS = 30.0
+# Nesting of a JSON body that is handed on parsed; pydantic writes 255 levels.
+MAX_JSON_DEPTH = 100

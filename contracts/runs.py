@@ -51,7 +51,7 @@ class RunProgress(TolerantModel):
     host: str
     """Id of the host; its stable queue is `names.host_queue(host)`."""
     sandbox: str
-    """Name of the container."""
+    """Name of the container; "" for an HTTP request, which has none."""
     phase: str
     """`setup`, `running`, `stopping` or `cleanup`."""
     event: str = ""
@@ -101,6 +101,7 @@ class ActivityStub(Generic[Argument, Result]):
     result: type[Result]
 
 
+RUN_HTTP = ActivityStub("run_http", RunRequest, RunOutcome)
 RUN_CONTAINER = ActivityStub("run_container", RunRequest, RunOutcome)
 RESUME_CONTAINER = ActivityStub("resume_container", ResumeRequest, RunOutcome)
 ADMIT_EXECUTION = ActivityStub("admit_execution", EventRequest, Admission)

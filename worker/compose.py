@@ -5,6 +5,7 @@ from pathlib import Path
 
 from contracts.limits import MIB
 from engines.docker import DockerConfig
+from engines.http import AddressPolicy, HttpConfig
 from gateway import tokens
 from worker.settings import Settings
 
@@ -35,6 +36,19 @@ def docker_config(settings: Settings, host: str) -> DockerConfig:
         log_bytes=2 * settings.logs.cap,
         instance=settings.instance,
         host_id=host,
+    )
+
+
+def http_config(settings: Settings) -> HttpConfig:
+    """Return the HTTP engine's configuration."""
+    http = settings.http
+    return HttpConfig(
+        addresses=AddressPolicy(http.private_addresses, tuple(http.allowed_hosts)),
+        proxy=http.proxy,
+        ca_bundle=http.ca_bundle,
+        allow_unverified_tls=http.allow_unverified_tls,
+        max_body=http.max_body,
+        max_timeout=http.max_timeout,
     )
 
 

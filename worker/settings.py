@@ -25,6 +25,7 @@ from contracts import names
 from worker.settings_groups import (
     DockerSettings,
     GatewaySettings,
+    HttpSettings,
     LogSettings,
     SecretSettings,
     TemporalSettings,
@@ -90,6 +91,7 @@ class Settings(BaseSettings):
     )
     temporal: TemporalSettings = TemporalSettings()
     docker: DockerSettings = DockerSettings()
+    http: HttpSettings = HttpSettings()
     logs: LogSettings = LogSettings()
     gateway: GatewaySettings = GatewaySettings()
     worker: WorkerSettings = WorkerSettings()

@@ -4,12 +4,13 @@ Each default is what a single machine with the whole executor on it needs.
 """
 
 import ipaddress
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FilePath
 
-from contracts import names
+from contracts import limits, names
 from worker.units import Duration, Size
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
@@ -21,6 +22,15 @@ def _networks(values: list[str]) -> list[str]:
             ipaddress.ip_network(value)
         except ValueError:
             raise ValueError("expected address ranges such as 169.254.0.0/16") from None
+    return values
+
+
+def _networks_or_hosts(values: list[str]) -> list[str]:
+    for value in values:
+        if "/" in value:
+            _networks([value])
+        elif not re.fullmatch(r"[A-Za-z0-9*_.:-]+", value):
+            raise ValueError("expected address ranges and names such as *.example.org")
     return values
 
 
@@ -104,6 +114,41 @@ class DockerSettings(Group):
     )
     janitor_interval: Duration = Field(
         60.0, gt=0, description="Time between searches for left-over sandboxes"
+    )
+
+
+class HttpSettings(Group):
+    """HTTP requests: where they may go, and what they may ask for."""
+
+    slots: int = Field(50, ge=1, le=1000, description="Requests at the same time")
+    private_addresses: Literal["refuse", "allow"] = Field(
+        "refuse",
+        description="Whether requests may go to loopback and private addresses; "
+        "link-local and metadata addresses need `http.allowed_hosts` in any case",
+    )
+    allowed_hosts: Annotated[list[str], AfterValidator(_networks_or_hosts)] = Field(
+        [],
+        description="Exceptions: address ranges, host names, `*.example.org`",
+    )
+    proxy: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s]+$",
+        description="URL of the proxy all requests go through; it must keep a policy "
+        "of its own, since it looks names up itself",
+    )
+    ca_bundle: FilePath | None = Field(
+        None, description="PEM file of authorities that are trusted besides the usual"
+    )
+    allow_unverified_tls: bool = Field(
+        True, description="Whether an event may ask for `tls.verify: false`"
+    )
+    max_body: Size = Field(
+        limits.MAX_HTTP_BODY_BYTES,
+        le=limits.MAX_HTTP_BODY_BYTES,
+        description="Ceiling of `http.maxBodyBytes`",
+    )
+    max_timeout: Duration = Field(
+        3600.0, gt=0, description="Ceiling of a request's `timeoutSeconds`"
     )
 
 

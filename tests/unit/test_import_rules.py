@@ -14,7 +14,7 @@ PACKAGES = (
 ALLOWED = {
     "contracts": {"pydantic"},
     "workflows": {"contracts", "temporalio"},
-    "engines": {"contracts", "docker", "requests", "httpx"},
+    "engines": {"contracts", "docker", "requests", "httpx", "httpcore", "jinja2"},
     "logstream": {"contracts", "orjson", "websockets"},
     "activities": {"contracts", "engines", "logstream", "temporalio", "orjson"},
 }

@@ -1,0 +1,16 @@
+"""HTTP requests of events: filled in, guarded, sent, and the answer kept."""
+
+from engines.http.addresses import AddressPolicy
+from engines.http.engine import HttpConfig, HttpEngine
+from engines.http.exchange import HttpEnd
+from engines.http.failures import cancelled
+from engines.http.request import PreparedRequest
+
+__all__ = [
+    "AddressPolicy",
+    "HttpConfig",
+    "HttpEnd",
+    "HttpEngine",
+    "PreparedRequest",
+    "cancelled",
+]
