@@ -48,6 +48,11 @@ SECRET_NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_.-]*$"
 RESERVED_ENV_PREFIX = "CRONIUM_"
 
 
+def http_queue(task_queue: str) -> str:
+    """Return the task queue of HTTP requests, which need no Docker host."""
+    return f"{task_queue}-http"
+
+
 def host_queue(host_id: str) -> str:
     """Return the task queue that only the worker of one host polls."""
     return f"cronium-host-{host_id}"

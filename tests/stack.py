@@ -100,7 +100,7 @@ class Stack:
         return found
 
 
-def event(script: str, **fields: Any) -> dict[str, Any]:
+def event(script: str | None, **fields: Any) -> dict[str, Any]:
     """An event in wire form with a quick back-off and no network."""
     return {
         "id": "test",
@@ -143,6 +143,7 @@ async def running_stack(
             docker={"run_dir": directory / "run", "slots": 6, **docker_settings},
             worker={"health_port": pick_port(), "drain_timeout": 2},
             secrets={"directory": directory / "secrets"},
+            http={"allowed_hosts": ["127.0.0.1"]},
         )
         config = GatewayConfig(
             database_url=f"sqlite+aiosqlite:///{directory}/gateway.db",

@@ -9,12 +9,20 @@ from typing import Any, TypeVar
 
 from temporalio.client import Client
 
-from activities import ExecutionActivities
-from contracts.events import EventRequest
+from activities import ExecutionActivities, HttpActivities
+from contracts.events import EventRequest, EventType
 from contracts.runs import Admission
 from engines.docker import check_ceilings
+from engines.http import HttpEngine
+from engines.secrets import SecretStore
 from logstream import Relay, SpoolDirectory
-from worker.compose import docker_config, gateway_links, ingest_token
+from worker.compose import (
+    docker_config,
+    gateway_links,
+    http_config,
+    ingest_token,
+    secret_sources,
+)
 from worker.health import HealthServer, health_app
 from worker.host import STARTING, DockerHost
 from worker.metrics import WorkerMetrics
@@ -50,6 +58,7 @@ class WorkerApp:
         self._metrics.slots.set(settings.docker.slots)
         self._problems: dict[str, str] = {}
         self._host: DockerHost | None = None
+        self._http = HttpEngine(http_config(settings))
 
     @property
     def _runs_scripts(self) -> bool:
@@ -104,8 +113,11 @@ class WorkerApp:
         del self._problems["temporal"]
         polling = Polling(client, self._settings)
         async with contextlib.AsyncExitStack() as stack:
+            stack.push_async_callback(polling.stop)
             if self._runs_scripts:
+                polling.start_http([self._http_activities(client).run_http])
                 await self._open_host(client, polling, stack)
+            # Once more, so that it comes before what the activities work with.
             stack.push_async_callback(polling.stop)
             stack.callback(self._drain)
             # Nothing new is polled before the host is proved: a run that this host
@@ -134,6 +146,19 @@ class WorkerApp:
         polling.start_host(self._host_id, [host.activities.resume_container])
         await stack.enter_async_context(host.kept_up())
 
+    def _http_activities(self, client: Client) -> HttpActivities:
+        settings = self._settings
+        return HttpActivities(
+            engine=self._http,
+            spools=self._spools,
+            secrets=SecretStore(*secret_sources(settings)),
+            client=client,
+            host=self._host_id,
+            heartbeat_interval=settings.worker.heartbeat_interval,
+            log_cap=settings.logs.cap,
+            observe=self._metrics.observe,
+        )
+
     async def _proved(self) -> bool:
         assert self._host is not None
         await self._host.prove()
@@ -156,7 +181,10 @@ class WorkerApp:
         ceilings = docker_config(settings, self._host_id)
 
         def check(request: EventRequest) -> None:
-            check_ceilings(ceilings, request.event)
+            if request.event.type is EventType.HTTP_REQUEST:
+                self._http.check_ceilings(request.event)
+            else:
+                check_ceilings(ceilings, request.event)
 
         executions = ExecutionActivities(
             admission=Admission(

@@ -77,6 +77,14 @@ class Polling:
             **options,
         )
 
+    def start_http(self, activities: Activities) -> None:
+        """Take HTTP requests: they need no Docker and no slot of it."""
+        self._start(
+            names.http_queue(self._settings.temporal.task_queue),
+            activities,
+            max_concurrent_activities=self._settings.http.slots,
+        )
+
     def start_host(self, host: str, activities: Activities) -> None:
         """Take what only this host can go on with.
 

@@ -27,11 +27,12 @@ with workflow.unsafe.imports_passed_through():
         SandboxInterrupted,
         ScriptNotStarted,
     )
-    from contracts.events import EventRequest
+    from contracts.events import EventRequest, EventType
     from contracts.results import LogCounts, Status
     from contracts.runs import (
         RESUME_CONTAINER,
         RUN_CONTAINER,
+        RUN_HTTP,
         ActivityStub,
         Admission,
         ResumeRequest,
@@ -102,7 +103,7 @@ class Attempt:
             run = self._next_request()
             ended = await self._send(run)
             if isinstance(ended, Lost):
-                ended = await self._resume(run, ended)
+                ended = await self._after_loss(run, ended)
             if isinstance(ended, RunOutcome) and not self._runs_again(ended):
                 return self._with_logs(ended)
             error = None
@@ -134,14 +135,29 @@ class Attempt:
 
     async def _send(self, run: RunRequest) -> Ended:
         wait = self._admission.schedule_to_start_seconds
+        stub, queue = RUN_CONTAINER, None
+        if self._http:
+            stub, queue = RUN_HTTP, names.http_queue(workflow.info().task_queue)
         try:
-            return await self._execute(RUN_CONTAINER, run, run, wait)
+            return await self._execute(stub, run, run, wait, queue=queue)
         except asyncio.CancelledError:
             return cancelled("before the script began")
         except ActivityError as error:
             if timed_out_in_queue(error):
                 return Trouble(_no_free_slot(wait))
             return understand(error)
+
+    async def _after_loss(self, run: RunRequest, lost: Lost) -> RunOutcome | Trouble:
+        if not self._http:
+            return await self._resume(run, lost)
+        # A request leaves nothing behind that another worker could go on with.
+        if lost.progress.started_at is None and not cancelling():
+            return Trouble(logs=logs_of(lost.progress))
+        return self._give_up(lost)
+
+    @property
+    def _http(self) -> bool:
+        return self._request.event.type is EventType.HTTP_REQUEST
 
     async def _resume(self, run: RunRequest, lost: Lost) -> RunOutcome | Trouble:
         began = workflow.now()
@@ -188,6 +204,7 @@ class Attempt:
         run: RunRequest,
         schedule_to_start: float,
         host: str | None = None,
+        queue: str | None = None,
     ) -> RunOutcome:
         event, admission = self._request.event, self._admission
         longest = event.timeout_seconds + event.grace_seconds + admission.setup_seconds
@@ -198,7 +215,7 @@ class Attempt:
             activity_id=names.activity_id(
                 run.target, run.attempt, run.dispatch, self._resumes if host else 0
             ),
-            task_queue=names.host_queue(host) if host else None,
+            task_queue=names.host_queue(host) if host else queue,
             result_type=stub.result,
             start_to_close_timeout=timedelta(seconds=longest + CLEANUP_SECONDS),
             schedule_to_start_timeout=timedelta(seconds=max(1.0, schedule_to_start)),
@@ -235,14 +252,19 @@ class Attempt:
                 "host is back",
                 host=progress.host,
             )
-        if self._request.event.idempotent:
+        if self._request.event.may_repeat:
             return Trouble()
         if error is None:
-            error = HostLost(
-                f"The outcome of the script is unknown: {lost.why} and did not come "
-                f"back within {self._admission.resume_window_seconds:g} s."
-            ).info
+            error = HostLost(self._what_is_unknown(lost)).info
         return RunOutcome(status=Status.LOST, error=error, host=progress.host)
+
+    def _what_is_unknown(self, lost: Lost) -> str:
+        if self._http:
+            return f"What became of the request is unknown: {lost.why}."
+        return (
+            f"The outcome of the script is unknown: {lost.why} and did not come back "
+            f"within {self._admission.resume_window_seconds:g} s."
+        )
 
     def _runs_again(self, outcome: RunOutcome) -> bool:
         """Whether the engine took the script down and the event allows another run."""
@@ -250,7 +272,7 @@ class Attempt:
             outcome.error is not None
             and outcome.error.type == SandboxInterrupted().type
         )
-        again = interrupted and self._request.event.idempotent and not cancelling()
+        again = interrupted and self._request.event.may_repeat and not cancelling()
         if again:
             self._logs = total(self._logs, outcome.logs)
         return again

@@ -33,6 +33,7 @@ from contracts.runs import (
     RECORD_EXECUTION,
     RESUME_CONTAINER,
     RUN_CONTAINER,
+    RUN_HTTP,
     Admission,
     ResumeRequest,
     RunOutcome,
@@ -144,9 +145,18 @@ class Script:
         self.called.set()
         return await self.run.pop(0)(run)
 
+    @activity.defn(name=RUN_HTTP.name)
+    async def run_http(self, run: RunRequest) -> RunOutcome:
+        self.runs.append(run)
+        self.called.set()
+        return await self.run.pop(0)(run)
+
     @activity.defn(name=RESUME_CONTAINER.name)
     async def resume_container(self, order: ResumeRequest) -> RunOutcome:
         self.resumes.append(order)
+        if order.cancel:
+            self.resume.clear()
+            return await ends(Status.CANCELLED, EXIT_CANCELLED)(order.run)
         return await self.resume.pop(0)(order.run)
 
 
@@ -162,9 +172,12 @@ class Scripted:
     ) -> WorkflowHandle[Any, ExecutionResult]:
         """Start an event; its activities do as the script says."""
         execution = "x" + secrets.token_hex(6)
+        told: str | None = "true"
+        if "http" in fields:
+            told, fields["type"] = None, "http_request"
         return await self.client.start_workflow(
             names.EVENT_WORKFLOW,
-            {"executionId": execution, "event": event("true", **fields)},
+            {"executionId": execution, "event": event(told, **fields)},
             id=names.workflow_id("test", execution),
             task_queue=self.queue,
             result_type=ExecutionResult,
@@ -187,6 +200,13 @@ class Scripted:
                     task_queue=self.queue,
                     workflows=[EventWorkflow],
                     activities=[script.admit, script.record, script.run_container],
+                )
+            )
+            await stack.enter_async_context(
+                Worker(
+                    self.client,
+                    task_queue=names.http_queue(self.queue),
+                    activities=[script.run_http],
                 )
             )
             if answers:

@@ -191,11 +191,24 @@ async def test_a_cancel_does_not_wait_long_for_a_host_that_is_away(
                 await asyncio.sleep(0.1)
         await handle.cancel()
         # The host is back just in time: it is told to stop the run.
-        script.resume = [ends(Status.CANCELLED, -2)]
+        script.resume = [runs_until_cancelled]
         async with server.host_back(script):
             result = await asyncio.wait_for(handle.result(), 30)
-    assert result.status == "CANCELLED"
-    assert [order.cancel for order in script.resumes] == [True]
+    assert (result.status, len(script.resumes)) == ("CANCELLED", 1)
+
+
+async def test_a_cancel_ends_though_the_host_never_comes_back(
+    server: Scripted,
+) -> None:
+    script = Script(run=[vanishes], resume_window=2)
+    async with server.following(script, answers=False):
+        handle = await server.start(script, idempotent=True)
+        await script.called.wait()
+        await handle.cancel()
+        result = await asyncio.wait_for(handle.result(), 30)
+    assert (result.status, result.exit_code, len(script.runs)) == ("CANCELLED", -2, 1)
+    assert result.error is not None
+    assert "stopped when the host is back" in result.error.message
 
 
 async def test_a_cancel_of_a_running_script_is_its_own_end(server: Scripted) -> None:
@@ -223,3 +236,23 @@ async def test_a_cancel_that_comes_as_the_script_fails_starts_no_other_try(
         await handle.cancel()
         result = await asyncio.wait_for(handle.result(), 30)
     assert (result.status, len(script.runs)) == ("FAILURE", 1)
+
+
+@pytest.mark.parametrize(("method", "runs"), [("GET", 2), ("POST", 1)])
+async def test_a_request_that_was_sent_is_sent_again_only_if_it_may_be(
+    method: str, runs: int, server: Scripted
+) -> None:
+    script = Script(run=[vanishes, SUCCEEDS])
+    http = {"method": method, "url": "http://127.0.0.1/"}
+    result, _ = await server.play(script, http=http)
+    assert (len(script.runs), script.resumes) == (runs, [])
+    assert result.status == ("SUCCESS" if method == "GET" else "LOST")
+    if result.error is not None:
+        assert "became of the request" in result.error.message
+
+
+async def test_a_request_that_was_not_sent_is_sent_elsewhere(server: Scripted) -> None:
+    script = Script(run=[raises(WorkerDraining(), started=False), SUCCEEDS])
+    http = {"method": "POST", "url": "http://127.0.0.1/"}
+    result, _ = await server.play(script, http=http)
+    assert (result.status, len(script.runs)) == ("SUCCESS", 2)
