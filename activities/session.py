@@ -325,7 +325,7 @@ class Session:
     ) -> RunOutcome:
         status, code, error = self._judge(end, stopped)
         if error is not None and stopped is None:
-            self._output.notice(f"{error.message} {error.hint}".strip())
+            self._output.notice(error.text)
         return RunOutcome(
             status=status,
             exit_code=code,
@@ -371,7 +371,7 @@ class Session:
     def _refused(self, error: CroniumError) -> None:
         # Whoever lost the run to another writes nothing into its log.
         if not isinstance(error, StaleAttempt):
-            self._output.notice(f"{error} {error.user_hint}".strip())
+            self._output.notice(error.info.text)
         self._output.log.close()
         self._output.log.complete()
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cli.errors import Interrupted, InvalidRequest
 from cli.follow import LogFollower, LogUnavailable, token
 from cli.lines import LinePrinter
+from cli.terminal import below_interrupt
 from contracts import names
 from contracts.errors import (
     CeilingExceeded,
@@ -52,7 +53,7 @@ class LeftRunning(Interrupted):
 
     def __init__(self, execution_id: str) -> None:
         super().__init__(
-            f"no longer waiting for {execution_id}",
+            below_interrupt(f"no longer waiting for {execution_id}"),
             hint=f"`cronium logs -f {execution_id}` goes on showing its log.",
         )
 
@@ -124,7 +125,9 @@ class Execution:
             if tasks:
                 left.set()
                 return
-            self.say("cancelling, press Ctrl-C again to leave it running")
+            self.say(
+                below_interrupt("cancelling, press Ctrl-C again to leave it running")
+            )
             tasks.append(asyncio.ensure_future(self._cancel()))
 
         loop.add_signal_handler(signal.SIGINT, on_interrupt)

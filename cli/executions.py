@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from cli.lookup import Row
     from cli.stack import Stack
 
-Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=500)]
+Limit = Annotated[
+    int,
+    typer.Option("--limit", "-n", min=1, max=500, help="How many."),
+]
 StatusOption = Annotated[
     str | None, typer.Option("--status", help="Only these: RUNNING, FAILURE, …")
 ]
@@ -95,7 +98,7 @@ def _with_client(work: Any, config: Any, state_dir: Any, *arguments: Any) -> int
 
 
 async def _status(client: "Client", stack: "Stack", wanted: str, as_json: bool) -> int:
-    from cli.lookup import status_of
+    from cli.lookup import event_of, status_of
 
     handle = await _handle(client, stack, wanted)
     described = await handle.describe()
@@ -119,6 +122,7 @@ async def _status(client: "Client", stack: "Stack", wanted: str, as_json: bool) 
         )
         return 0
     shown = [("Status", status_text(Status.RUNNING))]
+    shown.append(("Event", safe(event_of(handle.id))))
     shown.append(("Started", Text(_time(described.start_time))))
     shown += [("Target", _target(row)) for row in rows]
     shown.append(("Execution", Text(execution_id)))
@@ -141,7 +145,7 @@ async def _list(
         _print_json([_row_json(row) for row in rows])
         return 0
     shown = table(
-        ("Execution", "Event", "Status", "Code", "Started", "Took"), fold=("Event",)
+        ("Execution", "Event", "Status", "Code", "Started", "Took"), cut=("Event",)
     )
     for row in rows:
         shown.add_row(

@@ -7,11 +7,11 @@ from urllib.parse import quote
 
 import typer
 
-from cli.errors import EXIT_FAILURE, NotFound
+from cli.errors import EXIT_FAILURE, Interrupted, NotFound
 from cli.follow import LogFollower, LogUnavailable, token
 from cli.lines import LinePrinter
 from cli.options import Config, ExecutionId, StateDir, load
-from cli.terminal import note, notes
+from cli.terminal import below_interrupt, note, notes
 from contracts.logs import LogLine
 from contracts.names import execution_of
 
@@ -33,6 +33,16 @@ Link = Annotated[
     bool,
     typer.Option("--link", help="Print the address of the log page, with a token."),
 ]
+
+
+class LeftUnread(Interrupted):
+    """The user no longer follows a log."""
+
+    def __init__(self, execution_id: str) -> None:
+        super().__init__(
+            below_interrupt("no longer following: this does not end the execution"),
+            hint=f"`cronium cancel {execution_id}` does.",
+        )
 
 
 def logs(
@@ -63,7 +73,12 @@ def logs(
         print(f"{stack.links(wanted, '')['Logs']}#token={token(stack, wanted)}")
         return 0
     printer = None if as_json else LinePrinter(colours=not notes().no_color)
-    return asyncio.run(_show(stack, wanted, follow, from_seq, printer))
+    try:
+        return asyncio.run(_show(stack, wanted, follow, from_seq, printer))
+    except KeyboardInterrupt:
+        if not follow:
+            raise
+        raise LeftUnread(wanted) from None
 
 
 async def _show(

@@ -44,7 +44,7 @@ class Row:
 async def newest(
     client: "Client", limit: int, status: Status | None = None
 ) -> list[Row]:
-    """Return the newest executions, with their outcomes."""
+    """Return the newest executions, with their outcomes; the last started first."""
     found: list[Row] = []
     chunk: list[WorkflowExecution] = []
     async for workflow in client.list_workflows(QUERY, limit=MOST_SCANNED):
@@ -53,8 +53,11 @@ async def newest(
             found += await _rows(client, chunk, status)
             chunk = []
         if len(found) >= limit:
-            return found[:limit]
-    return (found + await _rows(client, chunk, status))[:limit]
+            break
+    else:
+        found += await _rows(client, chunk, status)
+    # Temporal sorts by the end, so that a long run stands above what began after it.
+    return sorted(found[:limit], key=lambda row: row.started, reverse=True)
 
 
 async def find_workflow(client: "Client", stack: "Stack", wanted: str) -> str:
@@ -94,6 +97,11 @@ def unknown(wanted: str, known: list[str]) -> NotFound:
     )
 
 
+def event_of(workflow_id: str) -> str:
+    """Return the event id inside a workflow id."""
+    return workflow_id.removeprefix("event:").rpartition(":")[0]
+
+
 def status_of(workflow: "WorkflowExecution") -> Status | None:
     """Return the user-facing status, or None when only the result knows it."""
     written = [
@@ -131,7 +139,7 @@ async def _row(client: "Client", workflow: "WorkflowExecution") -> Row:
         status, codes = result.status, [result.exit_code]
     return Row(
         execution_id=names.execution_of(workflow.id) or workflow.id,
-        event_id=workflow.id.removeprefix("event:").rpartition(":")[0],
+        event_id=event_of(workflow.id),
         workflow_id=workflow.id,
         status=status,
         started=workflow.start_time,

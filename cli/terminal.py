@@ -29,6 +29,11 @@ def note(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def below_interrupt(text: str) -> str:
+    """Return what is said after Ctrl-C: a terminal has written `^C` on the line."""
+    return "\n" + text if sys.stderr.isatty() else text
+
+
 def safe(value: object, style: str = "") -> Text:
     """Return foreign words as text that is neither markup nor control sequence."""
     lines = str(value).splitlines() or [""]
@@ -36,12 +41,33 @@ def safe(value: object, style: str = "") -> Text:
 
 
 def table(
-    columns: Iterable[str], *, title: str | None = None, fold: Iterable[str] = ()
+    columns: Iterable[str],
+    *,
+    title: str | None = None,
+    fold: Iterable[str] = (),
+    cut: Iterable[str] = (),
 ) -> Table:
-    """Return an empty table in our style; only the columns in `fold` are broken."""
-    made = Table(title=title, box=rich.box.SIMPLE, title_justify="left", pad_edge=False)
+    """Return an empty table in our style.
+
+    Args:
+        columns: Heads of the columns.
+        title: What stands above.
+        fold: Columns that go on in the next line when there is no room.
+        cut: Columns of single words that end with `…` when there is no room.
+    """
+    made = Table(
+        title=title,
+        box=rich.box.SIMPLE,
+        title_justify="left",
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
     for column in columns:
-        made.add_column(column, no_wrap=column not in fold, overflow="fold")
+        made.add_column(
+            column,
+            no_wrap=column not in (*fold, *cut),
+            overflow="ellipsis" if column in cut else "fold",
+        )
     return made
 
 

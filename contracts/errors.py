@@ -71,6 +71,13 @@ class ErrorInfo(WireModel):
     retryable: bool = False
     """Whether the same request may succeed when it is tried again unchanged."""
 
+    @property
+    def text(self) -> str:
+        """Message and hint as one text."""
+        # Messages of others, the daemon's among them, often end without a full stop.
+        ended = self.message.endswith((".", "!", "?")) or not self.hint
+        return f"{self.message}{'' if ended else '.'} {self.hint}".strip()
+
 
 class CroniumError(Exception):
     """Root of all errors of the executor."""

@@ -1,6 +1,5 @@
 """What a user asks for: one event, its environment, limits and retries."""
 
-import json
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
@@ -9,6 +8,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from contracts import limits, names
 from contracts.base import WireModel
 from contracts.http import HttpRequestSpec
+from contracts.wire_text import json_size, utf8_size
 
 Identifier = Annotated[
     str,
@@ -82,7 +82,7 @@ class EnvVar(WireModel):
             return value
         if "\0" in value:
             raise ValueError("an environment value cannot hold a NUL character")
-        if len(value.encode("utf-8", "surrogatepass")) > limits.MAX_ENV_VALUE_BYTES:
+        if utf8_size(value) > limits.MAX_ENV_VALUE_BYTES:
             raise ValueError(
                 f"a value may have at most {limits.MAX_ENV_VALUE_BYTES} bytes: "
                 "pass larger data as input"
@@ -188,7 +188,7 @@ class EventSpec(WireModel):
     def _script_size(cls, script: str | None) -> str | None:
         if script is None:
             return script
-        size = len(script.encode("utf-8", "surrogatepass"))
+        size = utf8_size(script)
         if size > limits.MAX_SCRIPT_BYTES:
             raise ValueError(
                 f"a script may have at most {limits.MAX_SCRIPT_BYTES} bytes, "
@@ -254,7 +254,7 @@ class EventRequest(WireModel):
     @field_validator("input")
     @classmethod
     def _input_size(cls, value: Any) -> Any:
-        size = len(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+        size = json_size(value)
         if size > limits.MAX_INPUT_BYTES:
             raise ValueError(
                 f"input may have at most {limits.MAX_INPUT_BYTES} bytes of JSON, "

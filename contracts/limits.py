@@ -12,6 +12,9 @@ MIB = 1024 * KIB
 MAX_REQUEST_BYTES = 1920 * KIB
 MAX_SCRIPT_BYTES = 1 * MIB
 MAX_INPUT_BYTES = 512 * KIB
+# The parser of JSON stops at 200 levels and the writer at 255; some of them are taken
+# by what an input is wrapped in on its way.
+MAX_INPUT_DEPTH = 100
 
 MAX_ENV_ENTRIES = 10_000
 # Linux refuses one argument or environment string above 128 KiB (MAX_ARG_STRLEN) and

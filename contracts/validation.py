@@ -7,6 +7,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from contracts.base import WireModel
+from contracts.wire_text import LONE_SURROGATE, MisplacedValue
 
 
 class Problem(WireModel):
@@ -45,7 +46,12 @@ def path_of(location: Sequence[str | int]) -> str:
 def _problem(item: Mapping[str, Any], model: type[BaseModel]) -> Problem:
     location = tuple(item["loc"])
     message = str(item["msg"]).removeprefix("Value error, ")
-    if item["type"] == "extra_forbidden":
+    cause = item.get("ctx", {}).get("error")
+    if isinstance(cause, MisplacedValue):
+        location += cause.place
+    elif item["type"] == "string_unicode":
+        message = f"a text or the name of a field has {LONE_SURROGATE}"
+    elif item["type"] == "extra_forbidden":
         message = "unknown field" + _did_you_mean(location, model)
     elif item["type"] == "missing":
         message = "required, but missing"

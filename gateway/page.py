@@ -30,6 +30,7 @@ _HTML = f"""<!doctype html>
 <label><input type="checkbox" id="follow" checked> Follow</label>
 <button type="button" id="download">Download</button>
 </header>
+<div id="earlier" hidden></div>
 <main id="log" role="log" tabindex="0"></main>
 <noscript>This page needs JavaScript.</noscript>
 <script>{SCRIPT}</script>

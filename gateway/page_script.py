@@ -8,9 +8,6 @@ SCRIPT = r"""
 "use strict";
 (() => {
   const KEPT_LINES = 5000;
-  const BASIC = ["#6e7681", "#f47067", "#6bc46d", "#daaa3f", "#6cb6ff", "#dcbdfb",
-    "#56d4dd", "#cdd9e5", "#8b949e", "#ff938a", "#8ddb8c", "#eac55f", "#96d0ff",
-    "#eedcff", "#b3f0ff", "#ffffff"];
   const [, base, encodedId] = location.pathname.match(/^(.*)\/logs\/([^/]+)\/?$/) || [];
   const id = encodedId ? decodeURIComponent(encodedId) : "";
   const token = new URLSearchParams(location.hash.slice(1)).get("token") || "";
@@ -32,8 +29,11 @@ SCRIPT = r"""
     "|[\\x00-\\x08\\x0a-\\x1f\\x7f-\\x9f" +
     "\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069]", "g");
 
+  // The sixteen basic colours are the style's, who knows whether the page is light.
+  const ansi = (n) => `var(--ansi-${n})`;
+
   function indexed(n) {
-    if (n < 16) return BASIC[n];
+    if (n < 16) return ansi(n);
     if (n > 231) { const v = 8 + 10 * (n - 232); return `rgb(${v},${v},${v})`; }
     const level = (v) => (v ? 55 + 40 * v : 0), m = n - 16;
     const red = level(Math.floor(m / 36)), green = level(Math.floor(m / 6) % 6);
@@ -62,36 +62,49 @@ SCRIPT = r"""
       else if (code === 23) delete style.italic;
       else if (code === 24) delete style.underline;
       else if (code === 27) delete style.inverse;
-      else if (code >= 30 && code <= 37) style.color = BASIC[code - 30];
+      else if (code >= 30 && code <= 37) style.color = ansi(code - 30);
       else if (code === 38) style.color = extended(codes);
       else if (code === 39) delete style.color;
-      else if (code >= 40 && code <= 47) style.background = BASIC[code - 40];
+      else if (code >= 40 && code <= 47) style.background = ansi(code - 40);
       else if (code === 48) style.background = extended(codes);
       else if (code === 49) delete style.background;
-      else if (code >= 90 && code <= 97) style.color = BASIC[code - 82];
-      else if (code >= 100 && code <= 107) style.background = BASIC[code - 92];
+      else if (code >= 90 && code <= 97) style.color = ansi(code - 82);
+      else if (code >= 100 && code <= 107) style.background = ansi(code - 92);
     }
+  }
+
+  function readableOn(background) {
+    const rgb = background.match(/\d+/g);
+    if (background === "var(--text)") return "var(--page)";
+    if (!background.startsWith("rgb")) return "var(--on-ansi)";
+    return rgb[0] * 0.3 + rgb[1] * 0.59 + rgb[2] * 0.11 > 130 ? "#000000" : "#ffffff";
   }
 
   function span(text, style) {
     const element = document.createElement("span");
     element.textContent = text;
-    for (const name of ["bold", "dim", "italic", "underline", "inverse"])
+    for (const name of ["bold", "dim", "italic", "underline"])
       if (style[name]) element.classList.add(name);
-    if (style.color) element.style.color = style.color;
-    if (style.background) element.style.backgroundColor = style.background;
+    let { color, background } = style;
+    if (style.inverse) [color, background] = [background, color || "var(--text)"];
+    if (background && (!color || color === ansi(0))) color = readableOn(background);
+    if (color) element.style.color = color;
+    if (background) element.style.backgroundColor = background;
     return element;
   }
 
-  function paint(text, into) {
-    const style = {};
-    let from = 0;
+  function paint(line, into) {
+    const style = {}, text = line.replace(/\r+$/, "");
+    let from = 0, shown = [];
     for (const match of text.matchAll(CONTROL)) {
-      if (match.index > from) into.append(span(text.slice(from, match.index), style));
+      if (match.index > from) shown.push(span(text.slice(from, match.index), style));
       if (match[2] === "m" && /^[0-9;:]*$/.test(match[1])) applyCodes(style, match[1]);
+      // A progress bar rewrites its line: what a person would see last is kept.
+      if (match[0] === "\r") shown = [];
       from = match.index + match[0].length;
     }
-    if (from < text.length) into.append(span(text.slice(from), style));
+    if (from < text.length) shown.push(span(text.slice(from), style));
+    into.append(...shown);
   }
 
   // --- lines ------------------------------------------------------------------
@@ -123,7 +136,13 @@ SCRIPT = r"""
     }
     if (lines.length) nextSeq = Math.max(nextSeq, lines[lines.length - 1].seq + 1);
     log.append(fragment);
-    while (log.childElementCount > KEPT_LINES) log.firstElementChild.remove();
+    if (log.childElementCount > KEPT_LINES) {
+      while (log.childElementCount > KEPT_LINES) log.firstElementChild.remove();
+      const last = log.firstElementChild.firstElementChild.textContent - 1;
+      at("earlier").hidden = false;
+      at("earlier").textContent =
+        `Lines 1 to ${last} are not shown here; Download has them.`;
+    }
     if (follow.checked) log.scrollTop = log.scrollHeight;
   }
 

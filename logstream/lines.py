@@ -22,7 +22,8 @@ class Lines:
 class Splitter:
     """Cuts one stream into lines; one longer than 64 KiB becomes several.
 
-    At most one line is in memory, whatever the script writes.
+    At most one line is in memory, whatever the script writes. The lines are the same
+    however the output is cut into chunks.
     """
 
     def __init__(self, limit: int = MAX_LINE_BYTES) -> None:
@@ -30,9 +31,15 @@ class Splitter:
         self._partial = b""
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Return the lines that are complete now, without their newlines."""
+        """Return the lines that are complete now, without their ends.
+
+        A line ends with a newline; a carriage return directly before it is a part of
+        the end, and any other one a part of the line.
+        """
+        data = self._partial + data
+        if b"\r" in data:
+            data = data.replace(b"\r\n", b"\n")
         pieces = data.split(b"\n")
-        pieces[0] = self._partial + pieces[0]
         self._partial = pieces.pop()
         limit = self._limit
         if len(self._partial) > limit or any(len(p) > limit for p in pieces):
@@ -42,24 +49,30 @@ class Splitter:
     def flush(self) -> list[bytes]:
         """Return the last line when it came without a newline."""
         rest, self._partial = self._partial, b""
-        return [rest] if rest else []
+        return _slices(rest, self._limit) if rest else []
 
     def _cut(self, pieces: list[bytes]) -> list[bytes]:
-        limit, lines = self._limit, []
-        for piece in pieces:
-            lines += [piece[i : i + limit] for i in range(0, len(piece), limit)] or [
-                piece
-            ]
-        whole = len(self._partial) // limit * limit
+        limit = self._limit
+        lines = [line for piece in pieces for line in _slices(piece, limit)]
+        # Whether a carriage return at the end is a part of the line is not known yet,
+        # and a line that has exactly the limit must not be followed by an empty one.
+        known = len(self._partial.removesuffix(b"\r"))
+        whole = max(0, known - 1) // limit * limit
         lines += [self._partial[i : i + limit] for i in range(0, whole, limit)]
         self._partial = self._partial[whole:]
         return lines
 
 
+def _slices(line: bytes, limit: int) -> list[bytes]:
+    return [line[i : i + limit] for i in range(0, len(line), limit)] or [line]
+
+
 def to_text(lines: list[bytes]) -> Lines:
-    """Return lines as text; a carriage return before the newline is not part of it."""
+    """Return lines as text, and as exact bytes those that text cannot hold."""
+    if not lines:
+        return Lines([])
     joined = b"\n".join(lines)
-    if b"\0" not in joined and b"\r" not in joined:
+    if b"\0" not in joined:
         try:
             # The usual case: one call for all lines.
             return Lines(joined.decode().split("\n"))
@@ -67,7 +80,6 @@ def to_text(lines: list[bytes]) -> Lines:
             pass
     result = Lines([])
     for index, line in enumerate(lines):
-        line = line.removesuffix(b"\r")
         text, exact = _decode(line)
         if not exact:
             result.raw[index] = base64.b64encode(line).decode()

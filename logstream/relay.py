@@ -5,6 +5,7 @@ import logging
 import random
 from collections import deque
 from collections.abc import Callable
+from weakref import WeakKeyDictionary
 
 import orjson
 from websockets.asyncio.client import ClientConnection, connect
@@ -60,6 +61,11 @@ class Relay:
                 await self._session()
             except (OSError, WebSocketException, TimeoutError) as error:
                 self._complain(error)
+            except Exception:
+                # Without the relay no run of this worker would have a log again; the
+                # next connection begins with what is not acknowledged.
+                logger.exception("the connection to the gateway broke off")
+                self._wait = LONGEST_WAIT
             finally:
                 self.connected = False
             # Jitter: many workers must not come back in the same instant.
@@ -125,7 +131,9 @@ class _Connection:
         self._connection = connection
         self._spools = spools
         self._on_refused = on_refused
-        self._sent: dict[tuple[str, int], int] = {}
+        # By spool and not by name: the next try of a run may have the same name.
+        self._sent: WeakKeyDictionary[Spool, tuple[int, int]] = WeakKeyDictionary()
+        """How far each spool was sent: its epoch, and an offset in it."""
         self._waiting: deque[tuple[int, Spool, int, int]] = deque()
         self._skipped: set[int] = set()
         self._under_way = 0
@@ -158,14 +166,16 @@ class _Connection:
                 await self._spools.changed.wait()
 
     async def _turn(self, spool: Spool) -> bool:
-        place = (spool.name, spool.epoch)
-        offset = self._sent.get(place, spool.acked)
+        epoch = spool.epoch
+        sent_epoch, offset = self._sent.get(spool, (epoch, spool.acked))
+        if sent_epoch != epoch:
+            offset = spool.acked
         records = spool.read(offset, TURN_BYTES)
         for end, payload in records:
             await self._room.wait()
             size = end - offset
             offset = end
-            self._sent[place] = end
+            self._sent[spool] = (epoch, end)
             if not payload:
                 self._end_of(spool, end)
                 continue

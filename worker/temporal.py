@@ -1,6 +1,7 @@
 """The Temporal client: converter, connection and search attributes."""
 
 import asyncio
+import json
 import logging
 from dataclasses import replace
 from typing import Any
@@ -71,12 +72,32 @@ class _StrictConverter(PydanticJSONPlainPayloadConverter):
             return super().from_payload(payload, type_hint)
         except ValidationError as error:
             model = _model_of(type_hint)
+            error = _placed(error, model, payload.data)
             raise create_payload_validation_error(
                 [
                     problem.model_dump(by_alias=True)
                     for problem in problems_of(error, model)
                 ]
             ) from None
+
+
+def _placed(
+    error: ValidationError, model: type[BaseModel], data: bytes
+) -> ValidationError:
+    """Return the error with field paths, if the JSON was what could not be read.
+
+    Escapes of half a character stop pydantic's parser, which knows no fields. Python's
+    own parser takes them, so that validation can say where they are.
+    """
+    unread = any(item["type"] == "json_invalid" for item in error.errors())
+    if unread and model is not BaseModel:
+        try:
+            model.model_validate(json.loads(data))
+        except ValidationError as better:
+            return better
+        except (ValueError, RecursionError):
+            pass
+    return error
 
 
 class CroniumPayloadConverter(CompositePayloadConverter):

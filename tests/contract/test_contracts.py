@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 import contracts
 from contracts import limits, names
-from contracts.errors import CroniumError, EngineError, ImageMissing
+from contracts.errors import CroniumError, EngineError, ErrorInfo, ImageMissing
 from contracts.events import Backoff, EventRequest, EventSpec, Resources
 from contracts.logs import IngestMessage, ViewerMessage
 from contracts.results import ExecutionResult, Status
@@ -139,6 +139,8 @@ def test_errors_carry_type_hint_and_whether_to_try_again() -> None:
     info = ImageMissing("no image x").info
     assert (info.type, info.retryable) == ("ImageMissing", False)
     assert info.hint
+    assert info.text.startswith("no image x. Build")
+    assert ErrorInfo(type="t", message="m").text == "m"
     assert str(EngineError()) == "The place where scripts run has a problem."
     assert CroniumError("m", hint="h").info.hint == "h"
     assert len(str(CroniumError("x" * 5000))) == 1000

@@ -1,6 +1,10 @@
 """What a user types and sees, against a running stack."""
 
+import contextlib
 import json
+import os
+import pty
+import re
 import signal
 import subprocess
 import time
@@ -100,6 +104,56 @@ def test_ctrl_c_cancels_the_run_and_says_so(
     assert "cancel" in words.lower()
     assert "CANCELLED" in words
     assert containers_of(docker_client, execution) == []
+
+
+def screen_after_ctrl_c(state: Path, first: bytes, *arguments: str) -> str:
+    """Run the command on a terminal, press Ctrl-C at its first line, return it all."""
+    master, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [COMMAND, *arguments],
+        env=environment(state),
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        preexec_fn=lambda: os.login_tty(terminal),
+    )
+    os.close(terminal)
+    seen, pressed = b"", False
+    # Linux ends reading with this error once the last process is gone.
+    with contextlib.suppress(OSError):
+        while data := os.read(master, 65536):
+            seen += data
+            if first in seen and not pressed:
+                pressed = os.write(master, b"\x03") == 1
+    os.close(master)
+    assert process.wait(30) == 130
+    return seen.decode().replace("\r\n", "\n")
+
+
+def test_on_a_terminal_what_is_said_after_ctrl_c_has_a_line_of_its_own(
+    state: Path, cronium: Cronium
+) -> None:
+    begun = cronium("run", "-c", "echo up; sleep 60", "--detach").stdout.strip()
+    followed = screen_after_ctrl_c(state, b"\nup", "logs", "-f", begun)
+    assert "\n^C\nno longer following" in followed
+    running = cronium("status", begun).stdout
+    assert "RUNNING" in running
+    assert re.search("Event +inline", running)
+    assert cronium("cancel", begun).returncode == 0
+    script = "echo up; sleep 60"
+    attended = screen_after_ctrl_c(state, b"\nup", "run", "-c", script)
+    assert "\n^C\ncancelling" in attended
+    assert "CANCELLED" in attended
+
+
+def test_the_list_begins_with_what_began_last(cronium: Cronium) -> None:
+    slow = cronium("run", "-c", "sleep 4", "--detach").stdout.strip()
+    done = cronium("run", "-c", "true", "--json")
+    quick = json.loads(done.stdout)["executionId"]
+    assert cronium("logs", "-f", slow).returncode == 0
+    rows = json.loads(cronium("list", "--json").stdout)
+    ids = [row["executionId"] for row in rows]
+    assert ids.index(quick) < ids.index(slow)
 
 
 def test_a_detached_run_can_be_followed_listed_and_cancelled(

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import re
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway.page_script import SCRIPT
+from gateway.page_style import STYLE
 from tests.gateway.conftest import Gateway
 
 
@@ -52,7 +54,8 @@ SCRIPT_HERE
 const into = node();
 painted(process.argv[1], into);
 process.stdout.write(JSON.stringify(
-  into.children.map((c) => [c.textContent, c.style.color || ""])));
+  into.children.map((c) => [
+    c.textContent, c.style.color || "", c.style.backgroundColor || ""])));
 """
 
 
@@ -60,18 +63,28 @@ process.stdout.write(JSON.stringify(
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("plain <b>", '[["plain <b>",""]]'),
-        ("\x1b[31mred\x1b[0m done", '[["red","#f47067"],[" done",""]]'),
-        ("\x1b[38;5;196mx", '[["x","rgb(255,0,0)"]]'),
-        ("\x1b[38;2;1;2;999mx", '[["x","rgb(1,2,255)"]]'),
-        ("a\x1b]0;title\x07b", '[["a",""],["b",""]]'),
-        ("a\x1b]8;;javascript:alert(1)\x1b\\b", '[["a",""],["b",""]]'),
-        ("a\x1b[2J\x1b[Hb\x07\x08c", '[["a",""],["b",""],["c",""]]'),
-        ("a\u202eb", '[["a",""],["b",""]]'),
+        ("plain <b>", [("plain <b>", "", "")]),
+        ("\x1b[31mred\x1b[0m on", [("red", "var(--ansi-1)", ""), (" on", "", "")]),
+        ("\x1b[38;5;196mx", [("x", "rgb(255,0,0)", "")]),
+        ("\x1b[38;2;1;2;999mx", [("x", "rgb(1,2,255)", "")]),
+        ("a\x1b]0;title\x07b", [("a", "", ""), ("b", "", "")]),
+        ("a\x1b]8;;javascript:x\x1b\\b", [("a", "", ""), ("b", "", "")]),
+        ("a\x1b[2J\x1b[Hb\x07\x08c", [("a", "", ""), ("b", "", ""), ("c", "", "")]),
+        ("a\u202eb", [("a", "", ""), ("b", "", "")]),
+        # Whatever is turned round or has a background can be read.
+        ("\x1b[7mx", [("x", "var(--page)", "var(--text)")]),
+        ("\x1b[7;31mx", [("x", "var(--on-ansi)", "var(--ansi-1)")]),
+        ("\x1b[7;31;42mx", [("x", "var(--ansi-2)", "var(--ansi-1)")]),
+        ("\x1b[43mx", [("x", "var(--on-ansi)", "var(--ansi-3)")]),
+        ("\x1b[30;43mx", [("x", "var(--on-ansi)", "var(--ansi-3)")]),
+        ("\x1b[48;5;236mx", [("x", "#ffffff", "rgb(48,48,48)")]),
+        ("\x1b[48;2;250;250;250mx", [("x", "#000000", "rgb(250,250,250)")]),
+        # A progress bar shows what a terminal would show last.
+        ("10%\r\x1b[32m50%\r99%\r", [("99%", "var(--ansi-2)", "")]),
     ],
 )
 def test_only_colours_of_control_sequences_have_an_effect(
-    text: str, shown: str, tmp_path: Path
+    text: str, shown: list[tuple[str, str, str]], tmp_path: Path
 ):
     script = SCRIPT.replace("  // --- lines", "  globalThis.painted = paint;\n  //", 1)
     file = tmp_path / "harness.cjs"
@@ -80,4 +93,10 @@ def test_only_colours_of_control_sequences_have_an_effect(
     done = subprocess.run(
         ["node", str(file), text], capture_output=True, text=True, check=True
     )
-    assert done.stdout == shown
+    assert [tuple(part) for part in json.loads(done.stdout)] == shown
+
+
+def test_every_colour_that_the_script_names_is_in_both_styles():
+    for name in ("page", "text", "on-ansi", *(f"ansi-{n}" for n in range(16))):
+        assert len(re.findall(rf"--{name}: #[0-9a-f]{{6}};", STYLE)) == 2
+    assert set(re.findall(r"var\(--([a-z-]+)\)", SCRIPT)) == {"page", "text", "on-ansi"}

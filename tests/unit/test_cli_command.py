@@ -1,6 +1,7 @@
 """The command line itself: help, exit statuses, and one clear line per mistake."""
 
 import io
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,11 +21,13 @@ from cli.errors import (
 from cli.event_file import RunOptions, request_of_file
 from cli.execution import ExecutionFailed, LeftRunning, refusal
 from cli.executions import _ago, _short
+from cli.logs import LeftUnread
 from cli.lookup import unknown
 from cli.main import run_command
 from cli.outcome import print_result
 from cli.run import new_execution_id
 from cli.stack import Stack
+from cli.terminal import table
 from contracts.errors import ErrorInfo
 from contracts.results import ExecutionResult, LogCounts, Status
 from worker.settings import child_environment
@@ -174,6 +177,26 @@ def test_an_interrupt_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
     printed = capsys.readouterr().err
     assert "error" not in printed
     assert "cronium logs -f x1" in printed
+
+
+def test_ctrl_c_in_a_followed_log_says_that_the_run_goes_on(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert report(LeftUnread("x1")) == 130
+    printed = capsys.readouterr().err
+    assert "does not end the execution" in printed
+    assert "`cronium cancel x1`" in printed
+
+
+def test_a_long_name_takes_one_line_of_a_narrow_terminal() -> None:
+    shown = table(("Execution", "Event", "Status", "Started"), cut=("Event",))
+    shown.add_row("0" * 32, "a-script-with-quite-a-long-name", "CANCELLED", "15s ago")
+    screen = io.StringIO()
+    Console(file=screen, width=64).print(shown)
+    row = next(line for line in screen.getvalue().splitlines() if "0000" in line)
+    assert "0" * 32 in row
+    assert re.search(r"a-scr\S*… +CANCELLED +15s ago", row)
+    assert "long-name" not in screen.getvalue()
 
 
 def test_a_stack_that_failed_shows_the_tail_of_its_log() -> None:

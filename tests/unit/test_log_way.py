@@ -3,6 +3,7 @@
 import base64
 import itertools
 import json
+import re
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from contracts.limits import MAX_LINE_BYTES, MIB
@@ -104,27 +105,45 @@ def test_short_secrets_are_counted_and_said(tmp_path: Path) -> None:
     assert "shorter than 4" in batches(spool)[0].lines[0]
 
 
-@given(st.binary(max_size=400), st.lists(st.integers(0, 400), max_size=6))
-@settings(max_examples=100, deadline=None)
-def test_lines_are_the_same_however_the_data_is_cut(
-    data: bytes, places: list[int]
+@given(
+    st.lists(st.sampled_from([b"a", b"bcd", b"\r", b"\n", b"\0", b"\xff", b"\xc3"])),
+    st.lists(st.integers(0, 100), max_size=8),
+)
+@example([b"abcdefgh", b"\r", b"\n"], [8, 9])
+@example([b"abcdefgh" * 2, b"\n"], [16])
+@settings(max_examples=1000, deadline=None)
+def test_the_lines_as_they_were_cut_are_the_bytes_of_the_source(
+    tokens: list[bytes], places: list[int]
 ) -> None:
-    splitter = Splitter(limit=50)
-    lines = [line for chunk in cut(data, places) for line in splitter.feed(chunk)]
+    limit = 8
+    source = b"".join(tokens)
+    splitter = Splitter(limit)
+    lines = [line for chunk in cut(source, places) for line in splitter.feed(chunk)]
     lines += splitter.flush()
-    expected: list[bytes] = []
-    pieces = data.split(b"\n")
-    for index, piece in enumerate(pieces):
-        if piece or index < len(pieces) - 1:
-            expected += [piece[i : i + 50] for i in range(0, len(piece), 50)] or [b""]
-    assert lines == expected
+    decoded = to_text(lines)
+    rest = source
+    for index, text in enumerate(decoded.texts):
+        raw = decoded.raw.get(index)
+        line = text.encode() if raw is None else base64.b64decode(raw)
+        assert len(line) <= limit
+        assert rest.startswith(line)
+        rest = rest[len(line) :]
+        ending = re.match(rb"\r?\n", rest)
+        if ending:
+            # A carriage return before the newline is the ending's, never the line's.
+            assert ending[0] == b"\r\n" or not line.endswith(b"\r")
+            rest = rest[ending.end() :]
+        else:
+            assert line
+            assert len(line) == limit or not rest
+    assert not rest
 
 
 def test_text_keeps_what_it_can_and_raw_keeps_the_rest() -> None:
     lines = to_text(
-        [b"plain", "ü€".encode(), b"nul\0", b"bad\xff", b"cr\r", b"\x1b[31m"]
+        [b"plain", "ü€".encode(), b"nul\0", b"bad\xff", b"10%\r99%\r", b"\x1b[31m"]
     )
-    assert lines.texts == ["plain", "ü€", "nul␀", "bad\ufffd", "cr", "\x1b[31m"]
+    assert lines.texts == ["plain", "ü€", "nul␀", "bad\ufffd", "10%\r99%\r", "\x1b[31m"]
     assert {i: base64.b64decode(raw) for i, raw in lines.raw.items()} == {
         2: b"nul\0",
         3: b"bad\xff",

@@ -281,3 +281,44 @@ async def test_records_follow_after_their_spool_was_emptied(tmp_path: Path) -> N
             spools.record(record(number))
         assert await made.drained(PATIENCE)
     assert set(gateway.stored) == {(f"x{n}", "RUNNING") for n in range(610)}
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+async def test_a_name_that_is_used_again_begins_at_its_beginning(
+    count: int, tmp_path: Path
+) -> None:
+    gateway, spools = Gateway(), SpoolDirectory(tmp_path)
+    async with listening(gateway) as port, relaying(port, spools) as made:
+        for begin, length in ((1, 2), (10, count)):
+            # A try that is run again after a failed pull has the same name.
+            spool = spools.open("run")
+            assert spool.name == "run"
+            write(spool, length, begin)
+            spool.complete()
+            assert await made.drained(PATIENCE)
+            assert list(spools.spools) == ["executions"]
+    numbers = [1, 2, *range(10, 10 + count)]
+    assert gateway.stored == {("run", n): f"run {n}" for n in numbers}
+    assert gateway.connections == 1
+
+
+async def test_a_record_that_cannot_be_sent_does_not_end_the_relay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    gateway, spools = Gateway(), SpoolDirectory(tmp_path)
+    spool = spools.open("run")
+    write(spool, 3)
+    real, failures = Spool.read, iter([OverflowError("odd")])
+
+    def read_once_badly(
+        self: Spool, offset: int, budget: int
+    ) -> list[tuple[int, bytes]]:
+        for error in failures:
+            raise error
+        return real(self, offset, budget)
+
+    monkeypatch.setattr(Spool, "read", read_once_badly)
+    async with listening(gateway) as port, relaying(port, spools) as made:
+        assert await made.drained(PATIENCE)
+    assert gateway.stored == expected("run", 3)
+    assert "OverflowError" in caplog.text

@@ -141,6 +141,33 @@ def test_a_line_is_cut_above_64_kilobytes_and_not_before(
     assert counts.lines == len(lengths)
 
 
+@pytest.mark.parametrize(
+    ("data", "lines"),
+    [
+        (b"x\r\ny\r", ["x", "y\r"]),
+        (b"\r", ["\r"]),
+        (
+            b"x" * (MAX_LINE_BYTES - 1) + b"\ry\n",
+            ["x" * (MAX_LINE_BYTES - 1) + "\r", "y"],
+        ),
+        (b"x" * MAX_LINE_BYTES + b"\ry", ["x" * MAX_LINE_BYTES, "\ry"]),
+        (b"x" * MAX_LINE_BYTES + b"\r", ["x" * MAX_LINE_BYTES, "\r"]),
+        (b"x" * MAX_LINE_BYTES + b"\r\n", ["x" * MAX_LINE_BYTES]),
+    ],
+)
+def test_a_carriage_return_is_lost_only_before_a_newline(
+    data: bytes, lines: list[str]
+) -> None:
+    for step in (len(data), 32 * 1024, MAX_LINE_BYTES, MAX_LINE_BYTES + 1):
+        spool = MoodySpool()
+        log = log_into(spool, 1 << 20)
+        for start in range(0, len(data), step):
+            log.feed(Stream.STDOUT, data[start : start + step])
+        counts = log.close()
+        assert [line for batch in spool.taken for line in batch.lines] == lines
+        assert_no_hole(spool.taken, counts)
+
+
 def test_counts_while_it_runs_agree_with_the_end() -> None:
     spool = MoodySpool()
     log = log_into(spool, 1000)
