@@ -12,6 +12,11 @@ MIB = 1024 * KIB
 MAX_REQUEST_BYTES = 1920 * KIB
 MAX_SCRIPT_BYTES = 1 * MIB
 MAX_INPUT_BYTES = 512 * KIB
+# The UTF-8 bytes of an output's JSON: it travels inside the result, and a workflow
+# hands it on as the next event's input.
+MAX_OUTPUT_BYTES = 256 * KIB
+# Serialisers on the way to Temporal give up at 255 levels.
+MAX_JSON_DEPTH = 100
 
 MAX_ENV_ENTRIES = 10_000
 # Linux refuses one argument or environment string above 128 KiB (MAX_ARG_STRLEN) and
@@ -24,6 +29,12 @@ MAX_NAME_LENGTH = 100
 MAX_TAGS = 20
 MAX_TAG_LENGTH = 50
 MAX_IMAGE_LENGTH = 255
+
+MAX_VARIABLE_KEY_LENGTH = 100
+# Characters of the value's JSON, as existing Cronium counts them.
+MAX_VARIABLE_CHARS = 10_000
+MAX_VARIABLE_DESCRIPTION_CHARS = 1_000
+MAX_VARIABLES_PER_USER = 10_000
 
 DEFAULT_TIMEOUT_SECONDS = 300.0
 MAX_TIMEOUT_SECONDS = 86_400.0

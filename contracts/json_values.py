@@ -1,0 +1,90 @@
+"""JSON values that users hand over: read strictly, written in one compact form.
+
+The standard library's parser keeps numbers as they are (integers of any size), where
+quicker ones turn large integers into floats.
+"""
+
+import json
+from typing import Any, NoReturn
+
+from contracts.limits import MAX_JSON_DEPTH
+
+
+def read_json(data: bytes | str) -> Any:
+    """Return the value in a JSON text.
+
+    Raises:
+        ValueError: It is not JSON; the message says where, and never what.
+    """
+    try:
+        text = data.decode("utf-8") if isinstance(data, bytes) else data
+        return json.loads(text, parse_constant=_refuse_constant)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"not valid UTF-8 at byte {error.start}") from None
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno} column {error.colno}"
+        raise ValueError(f"not valid JSON: {error.msg} at {place}") from None
+    except RecursionError:
+        raise ValueError(_too_deep()) from None
+
+
+def json_text(value: Any) -> str:
+    """Return the compact JSON text of a value, readable by every JSON parser.
+
+    Raises:
+        ValueError: A part of it has no place in JSON; the message says which kind.
+    """
+    try:
+        text = json.dumps(
+            value, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+        )
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise ValueError(
+            "a string holds half of a character (a lone surrogate): "
+            "decode the text properly, or send it as base64"
+        ) from None
+    except RecursionError:
+        raise ValueError(_too_deep()) from None
+    except ValueError:
+        raise ValueError("NaN and infinite numbers are not JSON") from None
+    # Cheaper than looking inside: few texts have that many brackets at all.
+    if text.count("[") + text.count("{") > MAX_JSON_DEPTH and _deeper(value):
+        raise ValueError(_too_deep())
+    return text
+
+
+def same_json(left: Any, right: Any) -> bool:
+    """Return whether two JSON values are equal: 1 is 1.0, but true is not 1."""
+    if isinstance(left, bool) or isinstance(right, bool):
+        return left is right
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(
+            same_json(left[key], right[key]) for key in left
+        )
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(same_json, left, right))
+    return bool(left == right)
+
+
+def _deeper(value: Any) -> bool:
+    level = [value]
+    for _ in range(MAX_JSON_DEPTH + 1):
+        inner: list[Any] = []
+        for item in level:
+            if isinstance(item, dict):
+                inner += item.values()
+            elif isinstance(item, list | tuple):
+                inner += item
+        if not inner:
+            return False
+        level = inner
+    return True
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"not valid JSON: {name} is not a JSON number")
+
+
+def _too_deep() -> str:
+    return f"nested deeper than {MAX_JSON_DEPTH} levels"
