@@ -47,7 +47,9 @@ def json_text(value: Any) -> str:
     except RecursionError:
         raise ValueError(_too_deep()) from None
     except ValueError:
-        raise ValueError("NaN and infinite numbers are not JSON") from None
+        raise ValueError(
+            "NaN, infinite numbers and numbers of thousands of digits are not JSON"
+        ) from None
     # Cheaper than looking inside: few texts have that many brackets at all.
     if text.count("[") + text.count("{") > MAX_JSON_DEPTH and _deeper(value):
         raise ValueError(_too_deep())
