@@ -14,7 +14,10 @@ PACKAGES = (
 ALLOWED = {
     "contracts": {"pydantic"},
     "workflows": {"contracts", "temporalio"},
-    "engines": {"contracts", "docker", "requests", "httpx", "httpcore", "jinja2"},
+    "engines": {
+        "contracts", "docker", "requests", "httpx", "httpcore", "jinja2", "h11",
+        "uvicorn",
+    },  # fmt: skip
     "logstream": {"contracts", "orjson", "websockets"},
     "activities": {"contracts", "engines", "logstream", "temporalio", "orjson"},
 }
