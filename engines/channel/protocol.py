@@ -35,23 +35,31 @@ class ChannelProtocol(H11Protocol):
         self._limits = limits
         self.timeout_keep_alive = limits.idle_seconds  # type: ignore[assignment]
         self._head: asyncio.TimerHandle | None = None
+        self._one_too_many = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take the connection, or say that there are too many."""
         super().connection_made(transport)
-        if len(self.connections) > self._limits.connections:
+        number, most = len(self.connections), self._limits.connections
+        if number > 2 * most:
+            # The worker's file descriptors are for all runs.
+            transport.abort()
+            return
+        # Told when it has asked: what is said before that, few clients read.
+        self._one_too_many = number > most
+        self._expect_head()
+
+    def data_received(self, data: bytes) -> None:
+        """Read on; a head that has begun must be whole in time."""
+        if self.transport.is_closing():
+            return
+        if self._one_too_many:
             self._refuse(
                 unavailable(
                     f"more than {self._limits.connections} connections at a time; "
                     "close some, or use one for several calls"
                 )
             )
-        else:
-            self._expect_head()
-
-    def data_received(self, data: bytes) -> None:
-        """Read on; a head that has begun must be whole in time."""
-        if self.transport.is_closing():
             return
         super().data_received(data)
         if self.cycle is not None and not self.cycle.response_complete:

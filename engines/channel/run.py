@@ -35,8 +35,9 @@ class ChannelLimits:
 
     output: int = MAX_OUTPUT_BYTES
     body: int = MIB
-    """Any request; a value is often longer on its way than when it is stored."""
-    variable_body: int = 256 * KIB
+    """An output or a log line; both may be longer on their way than in the end."""
+    small_body: int = 256 * KIB
+    """Any request but an output or a log line."""
     log_message: int = 64 * KIB
     log_fields: int = 16 * KIB
     listing: int = 2 * MIB

@@ -23,7 +23,7 @@ from engines.channel.messages import (
 )
 from engines.channel.protocol import ChannelProtocol
 from engines.channel.refusals import CallRefusedError, bad_request
-from engines.channel.routes import Route, find_route
+from engines.channel.routes import find_route
 from engines.channel.run import ChannelRun
 from engines.channel.state import ChannelState
 from engines.channel.variables import VariableStore
@@ -35,8 +35,12 @@ logger = logging.getLogger(__name__)
 REFUSAL_SECONDS = 0.05
 # Every so many bytes of a body count as one more call: parsing is what costs.
 BYTES_PER_CALL = 32 * KIB
-# Above this, bodies of all runs are parsed one after the other, with air in between.
+# Above this, bodies of all runs are parsed and checked one after the other, tens of
+# milliseconds each, with time in between for whoever else has something small.
 LARGE_BYTES = 64 * KIB
+AIR_SECONDS = 0.01
+# Calls that may have large bodies; they wait for nobody outside the worker.
+OWN_CALLS = ("POST output", "POST logs")
 # A head that never ends.
 MAX_HEAD_BYTES = 32 * KIB
 INTERNAL = CallRefusedError(500, "internal", "the worker met an unforeseen error")
@@ -128,24 +132,25 @@ class ChannelServer:
             raise CallRefusedError(
                 403, "forbidden", "this is another run's; use CRONIUM_EXECUTION_ID"
             )
-        body = await self._body(channel, request, route)
-        return await Call(channel, self._variables, route, request, body).do()
-
-    async def _body(
-        self, channel: Channel, request: Request, route: Route
-    ) -> dict[str, Any]:
         limits = channel.run.limits
-        most = limits.variable_body if route.key else limits.body
+        most = limits.body if route.name in OWN_CALLS else limits.small_body
         data = await request.body(most, limits.body_seconds)
         channel.bucket.charge(len(data) // BYTES_PER_CALL)
-        if not data or request.method in ("GET", "DELETE"):
-            return {}
+
+        async def call(body: dict[str, Any]) -> bytes:
+            return await Call(channel, self._variables, route, request, body).do()
+
         if len(data) <= LARGE_BYTES:
-            return _parsed(data)
+            return await call(_parsed(data))
         async with self._large:
-            parsed = _parsed(data)
-            await asyncio.sleep(0)
-            return parsed
+            body = _parsed(data)
+            await asyncio.sleep(AIR_SECONDS)
+            if route.name in OWN_CALLS:
+                try:
+                    return await call(body)
+                finally:
+                    await asyncio.sleep(AIR_SECONDS)
+        return await call(body)
 
 
 async def _spend(channel: Channel) -> None:
@@ -178,6 +183,8 @@ def _authorise(channel: Channel, request: Request) -> None:
 
 
 def _parsed(data: bytes) -> dict[str, Any]:
+    if not data:
+        return {}
     try:
         value = read_json(data)
     except ValueError as error:
