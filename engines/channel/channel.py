@@ -38,9 +38,12 @@ class Channel:
         self._changing = asyncio.Lock()
 
     async def listen(self, path: Path, protocol: Callable[[], Any]) -> None:
-        """Take connections at `path`; one that listened there is replaced."""
+        """Take connections at `path`; one that listened there is replaced.
+
+        Raises OSError.
+        """
         if self.run.token:
-            await self.change(token_digest=digest(self.run.token))
+            await self._save(replace(self.state, token_digest=digest(self.run.token)))
         elif not self.state.token_digest:
             logger.warning("%s: its token is lost", self.run.execution_id)
         self._listener = await UnixListener.open(path, protocol)
@@ -48,16 +51,18 @@ class Channel:
     async def change(self, **fields: Any) -> None:
         """Change the state, durably; refuses the call when that is not possible."""
         async with self._changing:
-            state = replace(self.state, **fields)
             try:
-                # In a thread: a busy disk must not hold up other runs.
-                await asyncio.to_thread(state.save, self.run.state_file)
+                await self._save(replace(self.state, **fields))
             except OSError as error:
                 logger.warning("a channel's state cannot be kept: %s", error.strerror)
                 raise unavailable(
                     "the worker cannot keep this now; try again"
                 ) from error
-            self.state = state
+
+    async def _save(self, state: ChannelState) -> None:
+        # In a thread: a busy disk must not hold up other runs.
+        await asyncio.to_thread(state.save, self.run.state_file)
+        self.state = state
 
     async def close(self) -> ChannelState:
         """Take no more calls, finish those under way; return what the script said.

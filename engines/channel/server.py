@@ -8,6 +8,7 @@ from typing import Any
 
 from uvicorn.config import Config
 
+from contracts.errors import SandboxFailed
 from contracts.json_values import read_json
 from contracts.limits import KIB
 from engines.channel.calls import Call
@@ -78,7 +79,7 @@ class ChannelServer:
         is replaced.
 
         Raises:
-            OSError: The socket cannot be made, or the state not be saved.
+            SandboxFailed: The socket cannot be made, or the state not be saved.
         """
         state = await asyncio.to_thread(ChannelState.load, run.state_file)
         channel = Channel(run, state)
@@ -87,7 +88,13 @@ class ChannelServer:
             app_state = {"channel": channel, "limits": run.limits}
             return ChannelProtocol(self._config, channel.connections, app_state)
 
-        await channel.listen(path, connected)
+        try:
+            await channel.listen(path, connected)
+        except OSError as error:
+            raise SandboxFailed(
+                f"the helper channel cannot be opened: {error.strerror}",
+                hint="Check the worker's state and run directories and their disks.",
+            ) from error
         self._channels.add(channel)
         return channel
 

@@ -14,6 +14,7 @@ from contracts.errors import (
     EngineUnavailable,
     NotANumber,
     RequestRefused,
+    SandboxFailed,
     VariablesUnavailable,
 )
 from contracts.events import EventRequest
@@ -477,6 +478,17 @@ async def test_a_call_under_way_is_finished_when_the_channel_closes(
         go_on.set()
         assert (await calling).json()["data"] == "done"
         await closing
+
+
+async def test_a_channel_that_cannot_be_opened_says_why(channels: Channels) -> None:
+    run = channels.run()
+    with pytest.raises(SandboxFailed, match="No such file or directory"):
+        await channels.server.open(run, channels.directory / "missing" / "api.sock")
+    (channels.directory / "state").mkdir(exist_ok=True)
+    run = channels.run(state_file=channels.path() / "x" / "state.json")
+    channels.path().touch()
+    with pytest.raises(SandboxFailed, match="Not a directory"):
+        await channels.server.open(run, channels.path("x2"))
 
 
 async def test_a_directory_with_a_long_name_is_no_problem(channels: Channels) -> None:
