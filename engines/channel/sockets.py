@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 BACKLOG = 128
+# So many connections are taken at a time: a flood of them has to queue behind others.
+ACCEPTED_AT_ONCE = 16
 # The directory is closed to other users of the host; in the sandbox anybody may ask.
 SOCKET_MODE = 0o666
 
@@ -36,9 +38,12 @@ class UnixListener:
             os.chmod(draft, SOCKET_MODE)
             inode = draft.stat().st_ino
             listener.setblocking(False)
-            listener.listen(BACKLOG)
             loop = asyncio.get_running_loop()
-            server = await loop.create_unix_server(protocol, sock=listener)
+            server = await loop.create_unix_server(
+                protocol, sock=listener, backlog=ACCEPTED_AT_ONCE
+            )
+            # The loop has taken note of the number; the kernel may keep more waiting.
+            listener.listen(BACKLOG)
             os.rename(draft, path)
         except BaseException:
             listener.close()

@@ -46,6 +46,20 @@ with concurrent.futures.ThreadPoolExecutor(threads) as pool:
         for code in codes:
             print(code)
 """
+CONNECT = """
+import socket, sys, time
+end, held = time.monotonic() + 2, []
+print("ready", flush=True)
+while time.monotonic() < end:
+    held.append(socket.socket(socket.AF_UNIX))
+    try:
+        held[-1].connect(sys.argv[1])
+    except OSError:
+        pass
+    if len(held) > 500:
+        while held:
+            held.pop().close()
+"""
 
 
 @pytest.fixture
@@ -489,6 +503,29 @@ async def test_a_flood_leaves_a_neighbour_in_peace(channels: Channels) -> None:
         f"worst {times[-1] * 1000:.1f} ms"
     )
     assert times[int(len(times) * 0.99)] < 0.1
+
+
+async def test_a_flood_of_connections_leaves_a_neighbour_in_peace(
+    channels: Channels,
+) -> None:
+    await channels.open("x1")
+    await channels.open("x2")
+    command = [sys.executable, "-c", CONNECT, str(channels.path("x1"))]
+    flood = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
+    assert flood.stdout is not None
+    assert await flood.stdout.readline() == b"ready\n"
+    times = []
+    async with channels.client("x2") as http:
+        while flood.returncode is None:
+            begin = time.perf_counter()
+            assert (await http.get("/executions/x2/condition")).status_code == 200
+            times.append(time.perf_counter() - begin)
+            await asyncio.sleep(0.01)
+    assert flood.returncode == 0
+    times.sort()
+    print(f"p50 {times[len(times) // 2] * 1000:.1f} ms, worst {times[-1] * 1000:.1f}")
+    assert times[int(len(times) * 0.99)] < 0.1
+    await still_serves(channels)
 
 
 async def test_costly_bodies_leave_a_neighbour_in_peace(channels: Channels) -> None:
