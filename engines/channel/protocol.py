@@ -21,6 +21,15 @@ from engines.channel.run import ChannelLimits
 _silent = logging.Logger("cronium.channel", logging.CRITICAL + 1)
 
 
+class HangUp(asyncio.Protocol):
+    """A connection that is closed at once, at the least cost."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Close it."""
+        assert isinstance(transport, asyncio.Transport)
+        transport.abort()
+
+
 class ChannelProtocol(H11Protocol):
     """One connection to a run's socket."""
 
@@ -40,13 +49,8 @@ class ChannelProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take the connection, or say that there are too many."""
         super().connection_made(transport)
-        number, most = len(self.connections), self._limits.connections
-        if number > 2 * most:
-            # The worker's file descriptors are for all runs.
-            transport.abort()
-            return
         # Told when it has asked: what is said before that, few clients read.
-        self._one_too_many = number > most
+        self._one_too_many = len(self.connections) > self._limits.connections
         self._expect_head()
 
     def data_received(self, data: bytes) -> None:

@@ -22,7 +22,7 @@ from engines.channel.messages import (
     respond,
     success,
 )
-from engines.channel.protocol import ChannelProtocol
+from engines.channel.protocol import ChannelProtocol, HangUp
 from engines.channel.refusals import CallRefusedError, bad_request
 from engines.channel.routes import find_route
 from engines.channel.run import ChannelRun
@@ -84,7 +84,10 @@ class ChannelServer:
         state = await asyncio.to_thread(ChannelState.load, run.state_file)
         channel = Channel(run, state)
 
-        def connected() -> ChannelProtocol:
+        def connected() -> asyncio.Protocol:
+            if len(channel.connections.connections) >= 2 * run.limits.connections:
+                # The worker's file descriptors are for all runs.
+                return HangUp()
             app_state = {"channel": channel, "limits": run.limits}
             return ChannelProtocol(self._config, channel.connections, app_state)
 
