@@ -39,6 +39,10 @@ def build() -> typer.Typer:
     for panel, commands in COMMANDS.items():
         for name, (module, function) in commands.items():
             app.command(name, rich_help_panel=panel)(_function(module, function))
+    for panel, groups in GROUPS.items():
+        for name, (module, function) in groups.items():
+            group = _function(module, function)()
+            app.add_typer(group, name=name, rich_help_panel=panel)
     return app
 
 
@@ -61,6 +65,7 @@ COMMANDS = {
         "gateway": ("cli.servers", "gateway"),
     },
 }
+GROUPS = {"Run": {"var": ("cli.variables", "build")}}
 
 
 def run_command(arguments: list[str]) -> int:

@@ -15,6 +15,13 @@
     │   ├── SandboxFailed         the engine could not make or start the sandbox
     │   ├── SandboxInterrupted    the engine stopped, and the running script with it
     │   └── ScriptNotStarted      the worker died before the script began
+    ├── VariableError             a variable cannot be read or written as asked
+    │   ├── VariableRefused       its key or value breaks a rule
+    │   ├── VariableNotFound      it is not set
+    │   ├── VariableConflict      it is not what the caller expected
+    │   │   ├── NotANumber        increment of something else
+    │   │   └── NotAppendable     append to something else than a string or list
+    │   └── VariablesUnavailable  the store of variables does not answer
     ├── HostLost                  the worker that ran the script never came back
     ├── StaleAttempt              another worker has taken this run over
     ├── WorkerDraining            the worker is going down and hands its runs over
@@ -183,6 +190,45 @@ class SandboxInterrupted(EngineError):
 
 class ScriptNotStarted(EngineError):
     """The worker died before the script began."""
+
+
+class VariableError(CroniumError):
+    """A variable cannot be read or written as asked."""
+
+
+class VariableRefused(VariableError):
+    """The key or the value of a variable breaks a rule."""
+
+
+class VariableNotFound(VariableError):
+    """The variable is not set."""
+
+    hint = "Check the key, upper and lower case too; each user has variables apart."
+
+
+class VariableConflict(VariableError):
+    """The variable is not what the caller expected."""
+
+    hint = "Read the variable again and decide anew."
+
+
+class NotANumber(VariableConflict):
+    """Only a number can be incremented."""
+
+    hint = "Set the variable to a number, or delete it: counting then starts at 0."
+
+
+class NotAppendable(VariableConflict):
+    """Only a string or a list can be appended to."""
+
+    hint = "Set the variable to a string or a list, or delete it."
+
+
+class VariablesUnavailable(VariableError):
+    """The store of variables does not answer."""
+
+    retryable = True
+    hint = "Try again in a moment; the gateway may be restarting."
 
 
 class HostLost(CroniumError):

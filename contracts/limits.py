@@ -13,8 +13,11 @@ MAX_REQUEST_BYTES = 1920 * KIB
 MAX_SCRIPT_BYTES = 1 * MIB
 MAX_INPUT_BYTES = 512 * KIB
 # The parser of JSON stops at 200 levels and the writer at 255; some of them are taken
-# by what an input is wrapped in on its way.
-MAX_INPUT_DEPTH = 100
+# by what a value is wrapped in on its way.
+MAX_JSON_DEPTH = 100
+# The UTF-8 bytes of an output's JSON: it travels inside the result, and a workflow
+# hands it on as the next event's input.
+MAX_OUTPUT_BYTES = 256 * KIB
 
 MAX_ENV_ENTRIES = 10_000
 # Linux refuses one argument or environment string above 128 KiB (MAX_ARG_STRLEN) and
@@ -27,6 +30,12 @@ MAX_NAME_LENGTH = 100
 MAX_TAGS = 20
 MAX_TAG_LENGTH = 50
 MAX_IMAGE_LENGTH = 255
+
+MAX_VARIABLE_KEY_LENGTH = 100
+# Characters of the value's JSON, as existing Cronium counts them.
+MAX_VARIABLE_CHARS = 10_000
+MAX_VARIABLE_DESCRIPTION_CHARS = 1_000
+MAX_VARIABLES_PER_USER = 10_000
 
 DEFAULT_TIMEOUT_SECONDS = 300.0
 MAX_TIMEOUT_SECONDS = 86_400.0
@@ -80,5 +89,3 @@ MAX_RETRY_AFTER_SECONDS = 600.0
 DEFAULT_CONNECT_SECONDS = 10.0
 DEFAULT_READ_SECONDS = 30.0
 DEFAULT_WRITE_SECONDS = 30.0
-# Nesting of a JSON body that is handed on parsed; pydantic writes 255 levels.
-MAX_JSON_DEPTH = 100

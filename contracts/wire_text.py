@@ -46,25 +46,36 @@ def utf8_size(text: str) -> int:
 
 
 def json_size(value: Any) -> int:
-    """Return how many bytes a value has as JSON in UTF-8.
+    """Return how many bytes a value has as compact JSON in UTF-8.
+
+    Raises:
+        MisplacedValue: Something in it is not JSON, not text, or nested too deep.
+    """
+    return len(json_text(value).encode())
+
+
+def json_text(value: Any) -> str:
+    """Return a value as compact JSON that every parser reads.
 
     Raises:
         MisplacedValue: Something in it is not JSON, not text, or nested too deep.
     """
     try:
         # One quick pass; only a value that is refused is searched in Python.
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-        size = len(text.encode())
+        text = json.dumps(
+            value, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+        )
+        text.encode()
     except (TypeError, ValueError, RecursionError):
         raise _first_fault(value) from None
-    if text.count("[") + text.count("{") > limits.MAX_INPUT_DEPTH and _too_deep(value):
+    if text.count("[") + text.count("{") > limits.MAX_JSON_DEPTH and _too_deep(value):
         raise _first_fault(value)
-    return size
+    return text
 
 
 def _too_deep(value: Any) -> bool:
     level: list[Any] = [[value]]
-    for _ in range(limits.MAX_INPUT_DEPTH + 1):
+    for _ in range(limits.MAX_JSON_DEPTH + 1):
         level = [
             inner
             for outer in level
@@ -91,8 +102,8 @@ def _first_fault(value: Any) -> MisplacedValue:
 
 def _fault_of(item: Any, depth: int) -> str:
     if isinstance(item, dict | list | tuple):
-        if depth >= limits.MAX_INPUT_DEPTH:
-            return f"nested more than {limits.MAX_INPUT_DEPTH} levels deep"
+        if depth >= limits.MAX_JSON_DEPTH:
+            return f"nested more than {limits.MAX_JSON_DEPTH} levels deep"
         keys = item if isinstance(item, dict) else ()
         return next((fault for fault in map(_fault_of_key, keys) if fault), "")
     if isinstance(item, str):

@@ -11,6 +11,7 @@ from gateway.tokens import Claims, Scope, verify
 
 BEARER_SUBPROTOCOL = "bearer."
 READERS = frozenset({Scope.SERVICE, Scope.USER, Scope.EXECUTION})
+VARIABLE_USERS = frozenset({Scope.SERVICE, Scope.USER})
 WRITERS = frozenset({Scope.SERVICE, Scope.INGEST})
 
 
@@ -49,6 +50,13 @@ def may_see(claims: Claims, execution_id: str, user: str) -> bool:
             return claims.subject == execution_id
         case Scope.INGEST:
             return False
+
+
+def owns(claims: Claims, user: str) -> bool:
+    """Return whether the caller may read and write the variables of `user`."""
+    if claims.scope is Scope.USER:
+        return claims.subject == user
+    return claims.scope is Scope.SERVICE
 
 
 def check_may_see(claims: Claims, execution_id: str, user: str) -> None:

@@ -6,19 +6,33 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from gateway import api, failures, health, ingest, page, services, viewers
+from contracts.limits import KIB
+from gateway import (
+    api,
+    failures,
+    health,
+    ingest,
+    page,
+    services,
+    variables_api,
+    viewers,
+)
 from gateway.config import GatewayConfig
-from gateway.security import SecurityHeaders
+from gateway.security import BodyLimit, SecurityHeaders
 
-_DESCRIPTION = """Stores the log lines of executions and streams them live.
+_DESCRIPTION = """Stores the log lines of executions and streams them live; keeps the
+variables that scripts share.
 
 Besides what is listed here there are two WebSockets: `/ingest`, which workers send
 lines to, and `/executions/{id}/logs?fromSeq=1`, which shows a log from any line on and
 then live. `/logs/{id}#token=…` is a page that does so in a browser.
 """
+# The longest value, written with an escape for each character, twice (`expected`).
+_MAX_BODY_BYTES = 512 * KIB
 _TAGS = [
     {"name": "executions", "description": "What ran, for whom, and how it ended."},
     {"name": "logs", "description": "The lines that executions wrote."},
+    {"name": "variables", "description": "Typed values that scripts share, per user."},
     {"name": "operation", "description": "Health and metrics of the gateway."},
 ]
 
@@ -42,15 +56,16 @@ def create_app(config: GatewayConfig) -> FastAPI:
         lifespan=lifespan,
     )
     failures.install(app)
-    for module in (api, health, ingest, page, viewers):
+    for module in (api, variables_api, health, ingest, page, viewers):
         app.include_router(module.router)
     if config.cors_origins:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(config.cors_origins),
-            allow_methods=["GET"],
-            allow_headers=["Authorization"],
+            allow_methods=["GET", "PUT", "POST", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
             expose_headers=["Content-Disposition"],
         )
+    app.add_middleware(BodyLimit, limit=_MAX_BODY_BYTES)
     app.add_middleware(SecurityHeaders)
     return app

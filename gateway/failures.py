@@ -8,6 +8,12 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from contracts.errors import (
+    CroniumError,
+    VariableConflict,
+    VariableError,
+    VariableNotFound,
+)
 from contracts.validation import path_of
 from gateway.errors import GatewayError
 from gateway.models import ErrorAnswer, ErrorBody
@@ -16,6 +22,7 @@ from gateway.models import ErrorAnswer, ErrorBody
 def install(app: FastAPI) -> None:
     """Answer failures of `app` with `ErrorAnswer`."""
     app.add_exception_handler(GatewayError, _gateway_error)
+    app.add_exception_handler(VariableError, _variable_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _unforeseen)
@@ -30,11 +37,26 @@ def _answer(
 
 async def _gateway_error(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, GatewayError)
-    body = ErrorBody(type=error.type, message=str(error), hint=error.user_hint)
     challenge = {"WWW-Authenticate": 'Bearer realm="cronium"'}
     return _answer(
-        error.http_status, body, challenge if error.http_status == 401 else None
+        error.http_status, _body(error), challenge if error.http_status == 401 else None
     )
+
+
+async def _variable_error(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, VariableError)
+    match error:
+        case VariableNotFound():
+            status = 404
+        case VariableConflict():
+            status = 409
+        case _:
+            status = 422
+    return _answer(status, _body(error))
+
+
+def _body(error: CroniumError) -> ErrorBody:
+    return ErrorBody(type=error.type, message=str(error), hint=error.user_hint)
 
 
 async def _invalid(_request: Request, error: Exception) -> JSONResponse:

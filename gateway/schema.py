@@ -80,3 +80,32 @@ lines = sa.Table(
     # SQLite then keeps the lines of an execution side by side, without a third tree.
     sqlite_with_rowid=False,
 )
+
+# Byte order everywhere: a database's own order may depend on where it was installed.
+_VariableName = sa.String(100).with_variant(sa.String(100, collation="C"), "postgresql")
+
+variables = sa.Table(
+    "variables",
+    metadata,
+    sa.Column("user", sa.String(200), primary_key=True),
+    sa.Column("key", _VariableName, primary_key=True),
+    # JSON text, so that the type of a value comes back as it was.
+    sa.Column("value", sa.Text, nullable=False),
+    sa.Column("description", sa.Text, nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("updated_at", sa.Double, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+variable_replies = sa.Table(
+    "variable_replies",
+    metadata,
+    sa.Column("user", sa.String(200), primary_key=True),
+    sa.Column("idempotency_key", sa.String(100), primary_key=True),
+    # A digest of what was asked: the same key must not answer another question.
+    sa.Column("call", sa.String(64), nullable=False),
+    sa.Column("reply", sa.Text, nullable=False),
+    sa.Column("created_at", sa.Double, nullable=False),
+    sa.Index(None, "created_at"),
+    sqlite_with_rowid=False,
+)

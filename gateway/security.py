@@ -1,6 +1,7 @@
-"""Headers that every answer carries, so that a browser does nothing unexpected."""
+"""What holds for every request: headers of the answer, size of the body."""
 
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _ALWAYS = {
@@ -20,7 +21,7 @@ _DOCS = (
 
 
 class SecurityHeaders:
-    """ASGI middleware; a route that sets a header itself keeps it."""
+    """ASGI middleware against surprises in a browser; a route's own header stays."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -43,3 +44,28 @@ class SecurityHeaders:
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+
+class BodyLimit:
+    """ASGI middleware that stops reading a body above `limit` bytes: 413."""
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self._app = app
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on and count what is read of it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        size = 0
+
+        async def receive_counted() -> Message:
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            if size > self._limit:
+                raise HTTPException(413, f"The body has more than {self._limit} bytes.")
+            return message
+
+        await self._app(scope, receive_counted, send)

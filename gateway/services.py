@@ -12,6 +12,7 @@ from gateway.metrics import Metrics
 from gateway.reads import Reads
 from gateway.retention import Retention
 from gateway.store import Store
+from gateway.variables import Variables
 
 
 @dataclass
@@ -26,12 +27,14 @@ class Services:
     intake: Intake = field(init=False)
     reads: Reads = field(init=False)
     retention: Retention = field(init=False)
+    variables: Variables = field(init=False)
 
     def __post_init__(self) -> None:
         self.hub = Hub(self.config.viewer_buffer_lines)
         self.store = Store(self.database, self.hub, self.metrics)
         self.intake = Intake(self.store, self.metrics)
         self.reads = Reads(self.database)
+        self.variables = Variables(self.database, self.store)
         self.retention = Retention(
             self.database, self.store, self.config.retention_days
         )

@@ -29,7 +29,7 @@ class Scope(StrEnum):
     SERVICE = "service"
     """Everything; the subject is a service name."""
     USER = "user"
-    """Read the executions of one user."""
+    """Read the executions of one user; read and write the user's variables."""
     EXECUTION = "execution"
     """Read one execution."""
 

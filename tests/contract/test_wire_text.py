@@ -137,17 +137,17 @@ def test_what_is_no_json_at_all_is_refused_with_its_place(
 
 
 def test_an_input_is_refused_when_it_is_too_deep_to_reach_the_script() -> None:
-    deepest = EventRequest.model_validate(request(nested(limits.MAX_INPUT_DEPTH)))
+    deepest = EventRequest.model_validate(request(nested(limits.MAX_JSON_DEPTH)))
     run = RunRequest(
         request=deepest, target="local", attempt=1, max_attempts=1, run_key="k"
     )
     assert RunRequest.model_validate_json(run.model_dump_json()) == run
     endless: list[Any] = []
     endless.append(endless)
-    for value in (nested(limits.MAX_INPUT_DEPTH + 1), nested(5000), endless):
+    for value in (nested(limits.MAX_JSON_DEPTH + 1), nested(5000), endless):
         path, message = refusal(request(value))
         assert path.startswith("input")
-        assert f"more than {limits.MAX_INPUT_DEPTH} levels" in message
+        assert f"more than {limits.MAX_JSON_DEPTH} levels" in message
 
 
 CHARACTERS = st.characters(exclude_categories=())

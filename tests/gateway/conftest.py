@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +19,7 @@ from gateway.config import GatewayConfig
 from gateway.server import GatewayServer
 from gateway.services import Services
 from gateway.tokens import Scope, mint
+from tests.gateway.postgres import Postgres, running_postgres
 
 SECRET = "0123456789abcdef" * 4
 PATIENCE = 20.0
@@ -216,3 +217,19 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
 async def gateway(start: Start) -> Gateway:
     """A gateway with default settings."""
     return await start()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server for all tests that want one."""
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database, once of each kind that the gateway supports."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/data/logs.db"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.new_database()

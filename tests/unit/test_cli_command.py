@@ -81,6 +81,7 @@ def test_the_exit_status_tells_how_a_run_ended(
         [],
         *([name] for name in ("run", "logs", "status", "list", "cancel", "dev")),
         *([name] for name in ("down", "demo", "doctor", "worker", "gateway")),
+        *(["var", name] for name in ("get", "set", "list", "delete")),
     ],
 )
 def test_every_command_explains_itself(
@@ -128,7 +129,8 @@ def test_a_wrong_command_line_has_status_2(
 
 
 @pytest.mark.parametrize(
-    "arguments", [["list"], ["status", "x"], ["cancel", "x"], ["logs", "x"]]
+    "arguments",
+    [["list"], ["status", "x"], ["cancel", "x"], ["logs", "x"], ["var", "list"]],
 )
 def test_without_a_stack_the_way_to_one_is_said(
     arguments: list[str], capsys: pytest.CaptureFixture[str]

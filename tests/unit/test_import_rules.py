@@ -11,10 +11,11 @@ PACKAGES = (
     "contracts", "workflows", "activities", "engines", "logstream", "gateway",
     "worker", "cli",
 )  # fmt: skip
+HTTP_LIBRARIES = {"httpx", "httpcore", "h11", "uvicorn"}
 ALLOWED = {
     "contracts": {"pydantic"},
     "workflows": {"contracts", "temporalio"},
-    "engines": {"contracts", "docker", "requests", "httpx", "httpcore", "jinja2"},
+    "engines": {"contracts", "docker", "requests", *HTTP_LIBRARIES, "jinja2"},
     "logstream": {"contracts", "orjson", "websockets"},
     "activities": {"contracts", "engines", "logstream", "temporalio", "orjson"},
 }

@@ -368,9 +368,9 @@ def test_a_completed_name_begins_a_spool_of_its_own(tmp_path: Path) -> None:
 def test_the_directory_is_full_at_its_limit(tmp_path: Path) -> None:
     directory = SpoolDirectory(tmp_path, max_total_bytes=1000)
     spool = directory.open("run")
-    assert not directory.full
+    assert directory.problem is None
     spool.append(b"x" * 1000)
-    assert directory.full
+    assert "logs.spool_max" in (directory.problem or "")
 
 
 def test_the_records_spool_is_emptied_when_it_is_acknowledged(tmp_path: Path) -> None:
