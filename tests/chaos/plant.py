@@ -30,6 +30,8 @@ RESUME_WINDOW = 60.0
 JANITOR_INTERVAL = 2.0
 # So long one call to Temporal may wait for a result, so that an outage is noticed.
 ASK_SECONDS = 10.0
+# So long a result may take; far more than any script here runs.
+PATIENCE = 60.0
 
 
 @dataclass
@@ -195,7 +197,7 @@ class Plant:
         finally:
             client.close()
 
-    async def result(self, run: Run, seconds: float = 90) -> ExecutionResult:
+    async def result(self, run: Run, seconds: float = PATIENCE) -> ExecutionResult:
         """Return the result, over any number of Temporal's lives.
 
         Raises:

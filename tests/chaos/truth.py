@@ -18,7 +18,7 @@ import docker
 from contracts import names
 from contracts.results import ExecutionResult, Status
 from logstream.spool import RECORDS_NAME, SUFFIX
-from tests.chaos.plant import Plant, Run
+from tests.chaos.plant import PATIENCE, Plant, Run
 from tests.chaos.scripts import Numbered
 
 Line = dict[str, Any]
@@ -121,7 +121,7 @@ def leftovers(plant: Plant) -> dict[str, list[str]]:
 
 
 async def check(
-    plant: Plant, run: Run, *, seconds: float = 90, starts: int = 1
+    plant: Plant, run: Run, *, seconds: float = PATIENCE, starts: int = 1
 ) -> ExecutionResult:
     """Wait for a run's result and hold it against every fact.
 
