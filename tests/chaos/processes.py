@@ -217,6 +217,20 @@ def listens(port: int) -> Ready:
     return ask
 
 
+def listens_on(path: Path) -> Ready:
+    """Return a check for a listener on a Unix socket."""
+
+    async def ask() -> bool:
+        try:
+            _, writer = await asyncio.open_unix_connection(str(path))
+        except OSError:
+            return False
+        writer.close()
+        return True
+
+    return ask
+
+
 def ours(name: str) -> list[str]:
     """Return the command of one of our processes."""
     # With -P the directory the tests run in cannot shadow our modules.

@@ -126,7 +126,7 @@ class Viewer:
 
     async def watch(self) -> None:
         """Return when the log is complete."""
-        while not await self._once():
+        while not await self._once():  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 
     async def _once(self) -> bool:
