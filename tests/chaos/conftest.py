@@ -1,5 +1,6 @@
 """The plant that the tests of this folder break, mended before each of them."""
 
+import asyncio
 import os
 import random
 import secrets
@@ -11,6 +12,7 @@ import docker
 import pytest
 
 from tests.chaos.plant import Plant
+from tests.chaos.truth import leftovers
 
 LONG = os.environ.get("CRONIUM_CHAOS") == "long"
 SEED = int(os.environ.get("CRONIUM_CHAOS_SEED") or secrets.randbelow(1_000_000))
@@ -69,5 +71,12 @@ async def standing(
 @pytest.fixture
 async def plant(standing: Plant) -> Plant:
     """The plant, with all of its parts at work."""
-    await standing.mend()
-    return standing
+    return await mended(standing)
+
+
+async def mended(plant: Plant) -> Plant:
+    """Return a plant that works again, and forget what an earlier test left."""
+    await plant.mend()
+    found = await asyncio.to_thread(leftovers, plant)
+    plant.litter = frozenset(name for names in found.values() for name in names)
+    return plant

@@ -94,6 +94,8 @@ class Plant:
             directory / "gateway.log",
             answers(f"{self.gateway_url}/ready"),
         )
+        self.litter: frozenset[str] = frozenset()
+        """What an earlier test left: told there, and not again by each one after."""
         self.workers: dict[str, Part] = {}
         self.health: dict[str, str] = {}
         self.worker = self.add_worker("worker")

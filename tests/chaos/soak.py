@@ -1,4 +1,4 @@
-"""`make soak`: an event a second, while worker, gateway and Temporal are killed in turn.
+"""`make soak`: an event a second, while worker, gateway and Temporal die in turn.
 
 Afterwards every run is held against what it should have done, and what the processes
 hold and what lies around is counted. Exit status 1 when anything is not as it should.

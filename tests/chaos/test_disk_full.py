@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.chaos.daemon import unmount_below
 from tests.chaos.plant import Plant
 from tests.chaos.scripts import Numbered
 from tests.chaos.truth import broken_numbers, check, complain, nothing_left
@@ -23,8 +24,7 @@ async def cramped(tmp_path: Path) -> AsyncIterator[tuple[Plant, Path]]:
     """A plant whose worker keeps its state on a disk of 8 MB."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    options = ["-t", "tmpfs", "-o", f"size={SIZE_MB}m", "tmpfs", str(disk)]
-    subprocess.run(["mount", *options], check=True, capture_output=True)
+    mount("-t", "tmpfs", "-o", f"size={SIZE_MB}m", "tmpfs", str(disk))
     # The files of the runs lie elsewhere, as by default (/run/cronium).
     plant = Plant(tmp_path / "plant", DOCKER_RUN_DIR=tmp_path / "run")
     del plant.workers["worker"]
@@ -34,7 +34,11 @@ async def cramped(tmp_path: Path) -> AsyncIterator[tuple[Plant, Path]]:
         yield plant, disk
     finally:
         await plant.stop()
-        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+        unmount_below(tmp_path)
+
+
+def mount(*arguments: str) -> None:
+    subprocess.run(["mount", *arguments], check=True, capture_output=True)
 
 
 def fill(disk: Path) -> Path:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.chaos.conftest import mended
 from tests.chaos.plant import DOCKER_SOCKET, Plant
 from tests.chaos.scripts import Numbered
 from tests.chaos.truth import check, nothing_left
@@ -59,13 +60,13 @@ async def reached(hold: Hold) -> None:
         await hold.reached.wait()
 
 
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("point", list(POINTS))
 async def test_a_worker_that_dies_costs_nothing(
     point: str, gated: tuple[Plant, Gate]
 ) -> None:
     plant, gate = gated
     gate.open()
-    await plant.mend()
+    await mended(plant)
     (method, path), answer = POINTS[point]
     hold = gate.arm(method, path, answer=answer)
     run = await plant.begin(Numbered(lines=25, pause=0.02, code=4))
@@ -80,16 +81,14 @@ async def test_a_worker_that_dies_costs_nothing(
 
 
 @pytest.mark.parametrize(
-    "point",
-    "point",
-    ["when it is followed and not started", "when it runs"],
+    "point", ["when it is followed and not started", "when it runs"]
 )
 async def test_a_worker_told_to_stop_hands_over(
     point: str, gated: tuple[Plant, Gate]
 ) -> None:
     plant, gate = gated
     gate.open()
-    await plant.mend()
+    await mended(plant)
     (method, path), answer = POINTS[point]
     hold = gate.arm(method, path, answer=answer)
     run = await plant.begin(Numbered(lines=60, pause=0.05, code=4))

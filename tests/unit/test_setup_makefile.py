@@ -6,7 +6,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 TARGETS = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M)
-COUNTED_ON = "setup demo down test chaos soak lint fmt coverage bench docs images seccomp lock clean"
+COUNTED_ON = (
+    "setup demo down test chaos soak lint fmt coverage bench docs images seccomp lock "
+    "clean"
+)
 
 
 def test_no_target_is_defined_twice() -> None:
