@@ -3,10 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCK_FLAGS := --generate-hashes --allow-unsafe --no-strip-extras --extra dev \
   --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+DURATION ?= 10m
 COVERED := contracts/*,workflows/*,logstream/*,engines/docker/*
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo down test lint fmt coverage bench histories images seccomp lock docs clean
+.PHONY: help setup demo down test chaos soak lint fmt coverage bench histories images seccomp lock docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +23,12 @@ down: ## Stop what `make demo` started
 
 test: setup ## Run all tests
 	@$(BIN)/python -m pytest -n 2 --dist loadfile tests
+
+chaos: setup ## Kill, cut and fill everything, in the long form
+	@CRONIUM_CHAOS=long $(BIN)/python -m pytest --timeout 1800 tests/chaos
+
+soak: setup ## Kill parts for DURATION while events run (WRITE=1 writes the page)
+	@$(BIN)/python -m tests.chaos.soak --duration $(DURATION) $(if $(WRITE),--write)
 
 lint: ## Check style, format and types
 	$(BIN)/ruff check .

@@ -9,21 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import docker
-import httpx
-from temporalio.client import Client, WorkflowHandle
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.testing import WorkflowEnvironment
 
 from contracts import names
 from contracts.events import EventRequest
-from contracts.results import ExecutionResult
-from gateway import server, tokens
+from gateway import server
 from gateway.config import GatewayConfig
+from tests.caller import Caller, event
 from tests.conftest import pick_port
 from worker.app import WorkerApp
 from worker.compose import gateway_secret
 from worker.settings import Settings, load_settings
 from worker.temporal import connect
+
+__all__ = ["Stack", "event", "request_of", "running_stack"]
 
 DEV_SERVER = [
     "--dynamic-config-value",
@@ -36,61 +35,12 @@ DEV_SERVER = [
 
 
 @dataclass
-class Stack:
+class Stack(Caller):
     """A running product."""
 
-    client: Client
     settings: Settings
     app: WorkerApp
     docker: docker.APIClient
-
-    async def start(self, event: dict[str, Any], **request: Any) -> WorkflowHandle:
-        """Start an event as a client would: raw JSON by name."""
-        execution = request.pop("execution_id", "x" + secrets.token_hex(6))
-        body = {"executionId": execution, "event": event, **request}
-        identity = event.get("id", "none")
-        return await self.client.start_workflow(
-            names.EVENT_WORKFLOW,
-            body,
-            id=names.workflow_id(identity, execution),
-            task_queue=names.TASK_QUEUE,
-            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            result_type=ExecutionResult,
-        )
-
-    async def run(self, event: dict[str, Any], **request: Any) -> ExecutionResult:
-        """Run an event to its result."""
-        handle = await self.start(event, **request)
-        return await handle.result()
-
-    async def logs(self, execution: str, timeout: float = 20) -> list[dict[str, Any]]:
-        """Return the complete log of a finished execution from the gateway."""
-        async with asyncio.timeout(timeout):
-            return [line async for page in self.pages(execution) for line in page]
-
-    async def pages(self, execution: str) -> AsyncIterator[list[dict[str, Any]]]:
-        """Yield the log page by page until it is complete."""
-        token = tokens.mint(
-            gateway_secret(self.settings), tokens.Scope.SERVICE, subject="tests"
-        )
-        url = f"{self.settings.gateway.url}/api/executions/{execution}/logs"
-        headers = {"Authorization": f"Bearer {token}"}
-        upcoming = 1
-        async with httpx.AsyncClient(headers=headers, timeout=30) as http:
-            while True:
-                reply = await http.get(url, params={"fromSeq": upcoming, "limit": 1000})
-                if reply.status_code == 404:
-                    await asyncio.sleep(0.05)
-                    continue
-                page = reply.raise_for_status().json()
-                if page["lines"]:
-                    upcoming = page["lines"][-1]["seq"] + 1
-                    yield page["lines"]
-                elif page["complete"]:
-                    return
-                else:
-                    await asyncio.sleep(0.05)
 
     def containers(self, execution: str) -> list[dict[str, Any]]:
         """Return the containers of an execution that exist now."""
@@ -98,20 +48,6 @@ class Stack:
             all=True, filters={"label": f"{names.LABEL_EXECUTION}={execution}"}
         )
         return found
-
-
-def event(script: str | None, **fields: Any) -> dict[str, Any]:
-    """An event in wire form with a quick back-off and no network."""
-    return {
-        "id": "test",
-        "name": "a test",
-        "type": "bash",
-        "script": script,
-        "network": "none",
-        "backoff": {"initialSeconds": 0.2},
-        "resources": {"cpus": 1},
-        **fields,
-    }
 
 
 @contextlib.asynccontextmanager
@@ -159,7 +95,14 @@ async def running_stack(
         try:
             await _ready(app, working)
             client = await connect(settings)
-            yield Stack(client, settings, app, docker_client)
+            yield Stack(
+                client,
+                settings.gateway.url,
+                config.secret,
+                settings,
+                app,
+                docker_client,
+            )
         finally:
             stop.set()
             await asyncio.wait_for(working, 60)

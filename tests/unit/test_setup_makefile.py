@@ -7,7 +7,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 TARGETS = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M)
 COUNTED_ON = (
-    "setup demo down test lint fmt coverage bench docs images seccomp lock clean"
+    "setup demo down test chaos soak lint fmt coverage bench docs images seccomp lock "
+    "clean"
 )
 
 

@@ -1,0 +1,82 @@
+"""The plant that the tests of this folder break, mended before each of them."""
+
+import asyncio
+import os
+import random
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+
+from tests.chaos.plant import Plant
+from tests.chaos.truth import leftovers
+
+LONG = os.environ.get("CRONIUM_CHAOS") == "long"
+SEED = int(os.environ.get("CRONIUM_CHAOS_SEED") or secrets.randbelow(1_000_000))
+
+
+def pytest_report_header() -> str:
+    """Print what makes the moments of a run of the tests come again."""
+    return f"chaos: CRONIUM_CHAOS_SEED={SEED}{' (long form)' if LONG else ''}"
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Add to a failed test what the processes said last."""
+    outcome: Any = yield
+    report = outcome.get_result()
+    plant = getattr(item, "funcargs", {}).get("plant")
+    if not report.failed or not isinstance(plant, Plant):
+        return
+    report.sections.append(("chaos", f"CRONIUM_CHAOS_SEED={SEED}"))
+    if "\n--- worker" in str(report.longrepr):
+        return
+    for part in plant.parts:
+        report.sections.append((f"last lines of {part.name}", part.last_lines()))
+
+
+@pytest.fixture
+def dice(request: pytest.FixtureRequest) -> random.Random:
+    """Chance that `CRONIUM_CHAOS_SEED` repeats, for each test its own."""
+    return random.Random(f"{SEED} {request.node.name}")
+
+
+def rounds(short: int, long: int) -> range:
+    """Return how often to try: few times by default, often in the long form."""
+    return range(long if LONG else short)
+
+
+def length(short: float, long: float) -> float:
+    """Return how many seconds an outage lasts, by form."""
+    return long if LONG else short
+
+
+@pytest.fixture(scope="session")
+async def standing(
+    docker_client: docker.APIClient, temporal_binary: str, tmp_path_factory: Any
+) -> AsyncIterator[Plant]:
+    """One plant for all tests of a process."""
+    directory: Path = tmp_path_factory.mktemp("plant")
+    plant = Plant(directory)
+    try:
+        await plant.start()
+        yield plant
+    finally:
+        await plant.stop()
+
+
+@pytest.fixture
+async def plant(standing: Plant) -> Plant:
+    """The plant, with all of its parts at work."""
+    return await mended(standing)
+
+
+async def mended(plant: Plant) -> Plant:
+    """Return a plant that works again, and forget what an earlier test left."""
+    await plant.mend()
+    found = await asyncio.to_thread(leftovers, plant)
+    plant.litter = frozenset(name for names in found.values() for name in names)
+    return plant

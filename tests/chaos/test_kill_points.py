@@ -1,0 +1,102 @@
+"""kill -9 of the worker at exact points of a run's life.
+
+A gate in front of the Docker socket holds the request that makes the point, so that the
+death falls between two acts every time and not by luck: the container is made but not
+started, started but the worker does not know it, ended but not removed.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.chaos.conftest import mended
+from tests.chaos.plant import DOCKER_SOCKET, Plant
+from tests.chaos.scripts import Numbered
+from tests.chaos.truth import check, nothing_left
+from tests.chaos.wire import Gate, Hold
+
+CREATE = ("POST", r"/containers/create\?name=cronium-[0-9a-f]{32}")
+ATTACH = ("POST", r"/containers/cronium-[0-9a-f]{32}/attach")
+START = ("POST", r"/containers/cronium-[0-9a-f]{32}/start")
+WAIT = ("POST", r"/containers/cronium-[0-9a-f]{32}/wait")
+REMOVE = ("DELETE", r"/containers/cronium-[0-9a-f]{32}")
+
+POINTS = {
+    "before the container is made": (CREATE, False),
+    "when it is made and the worker does not know": (CREATE, True),
+    "when it is made and not followed": (ATTACH, False),
+    "when it is followed and not started": (START, False),
+    "when it is started and the worker does not know": (START, True),
+    "when it runs": (WAIT, False),
+    "when the script has ended and nobody was told": (WAIT, True),
+    "when the script has ended and it is not removed": (REMOVE, False),
+    "when it is removed and the worker does not know": (REMOVE, True),
+}
+
+
+@pytest.fixture(scope="module")
+async def gated(tmp_path_factory: Any) -> AsyncIterator[tuple[Plant, Gate]]:
+    directory: Path = tmp_path_factory.mktemp("gated")
+    gate = Gate(directory / "docker.sock", Path(DOCKER_SOCKET))
+    await gate.start()
+    plant = Plant(directory / "plant", wired=False)
+    # Only the worker goes through the gate: what watches it must see all.
+    del plant.workers["worker"]
+    plant.worker = plant.add_worker("worker", DOCKER_SOCKET=gate.path)
+    try:
+        await plant.start()
+        yield plant, gate
+    finally:
+        gate.open()
+        await plant.stop()
+        await gate.close()
+
+
+async def reached(hold: Hold) -> None:
+    async with asyncio.timeout(30):
+        await hold.reached.wait()
+
+
+@pytest.mark.parametrize("point", list(POINTS))
+async def test_a_worker_that_dies_costs_nothing(
+    point: str, gated: tuple[Plant, Gate]
+) -> None:
+    plant, gate = gated
+    gate.open()
+    await mended(plant)
+    (method, path), answer = POINTS[point]
+    hold = gate.arm(method, path, answer=answer)
+    run = await plant.begin(Numbered(lines=25, pause=0.02, code=4))
+    await reached(hold)
+    plant.worker.kill()
+    gate.drop()
+    gate.open()
+    await plant.worker.start()
+    result = await check(plant, run)
+    assert result.attempts == 1
+    await nothing_left(plant)
+
+
+@pytest.mark.parametrize(
+    "point", ["when it is followed and not started", "when it runs"]
+)
+async def test_a_worker_told_to_stop_hands_over(
+    point: str, gated: tuple[Plant, Gate]
+) -> None:
+    plant, gate = gated
+    gate.open()
+    await mended(plant)
+    (method, path), answer = POINTS[point]
+    hold = gate.arm(method, path, answer=answer)
+    run = await plant.begin(Numbered(lines=60, pause=0.05, code=4))
+    await reached(hold)
+    plant.worker.terminate()
+    gate.open()
+    assert await plant.worker.ended(15) == 0
+    await plant.worker.start()
+    result = await check(plant, run)
+    assert result.attempts == 1
+    await nothing_left(plant)
