@@ -22,6 +22,7 @@ from pydantic import (
 
 from contracts import limits, names
 from contracts.base import WireModel
+from contracts.wire_text import WireJson, WireText
 
 SecretName = Annotated[
     str, StringConstraints(max_length=255, pattern=names.SECRET_NAME_PATTERN)
@@ -164,7 +165,7 @@ class JsonBody(WireModel):
     """A JSON document. `{"secret": "NAME"}` anywhere in it is the secret's value."""
 
     kind: Literal["json"] = "json"
-    content: Any
+    content: WireJson
     """Any JSON value; a string that is one `{{ }}` takes the value with its type."""
 
 
@@ -179,7 +180,7 @@ class TextBody(WireModel):
     """Text as it is, in UTF-8."""
 
     kind: Literal["text"] = "text"
-    text: str
+    text: WireText
     content_type: MediaType | None = None
     """Unset: a header's, else JSON when the text is JSON, else plain text. With a
     header of a form type a JSON object becomes its fields, as the app stores them."""

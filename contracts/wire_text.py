@@ -7,7 +7,9 @@ Infinity have no form in JSON: pydantic makes null of them without a word.
 
 import json
 import re
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import AfterValidator
 
 from contracts import limits
 
@@ -123,3 +125,19 @@ def _key(key: Any) -> str:
     text = key if isinstance(key, str) else json.dumps(key)
     short = text[:MAX_KEY_CHARS] + ("…" if len(text) > MAX_KEY_CHARS else "")
     return short if re.fullmatch(r"[\w-]+…?", short) else json.dumps(short)
+
+
+def _checked_json(value: Any) -> Any:
+    json_size(value)
+    return value
+
+
+def _checked_text(text: str) -> str:
+    utf8_size(text)
+    return text
+
+
+WireJson = Annotated[Any, AfterValidator(_checked_json)]
+"""Any JSON value that can be written."""
+WireText = Annotated[str, AfterValidator(_checked_text)]
+"""A text that can be written."""

@@ -96,6 +96,30 @@ def test_half_a_character_is_refused_with_its_place(
 
 
 @pytest.mark.parametrize(
+    ("http", "path"),
+    [
+        ({"url": "http://a.example/" + HALF}, "url"),
+        ({"headers": [{"name": "A", "value": HALF}]}, "headers[0].value"),
+        ({"query": [{"name": HALF, "value": ""}]}, "query[0].name"),
+        ({"body": {"kind": "text", "text": HALF}}, "body.text.text"),
+        ({"body": {"kind": "json", "content": [HALF]}}, "body.json.content[0]"),
+        (
+            {"body": {"kind": "json", "content": {"a": math.nan}}},
+            "body.json.content.a",
+        ),
+    ],
+)
+def test_what_cannot_be_sent_by_http_is_refused_with_its_place(
+    http: dict[str, Any], path: str
+) -> None:
+    body = request(type="http_request", http={"url": "http://a.example/", **http})
+    del body["event"]["script"]
+    place, message = refusal(body)
+    assert place == f"event.http.{path}"
+    assert "half of a character" in message or "NaN" in message
+
+
+@pytest.mark.parametrize(
     ("value", "path", "words"),
     [
         ({"a": {1, 2}}, "input.a", "set is not a type of JSON"),
