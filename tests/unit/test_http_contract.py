@@ -80,7 +80,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"query": {f"A{i}": "x" * 9_000 for i in range(9)}}, "query", "65536"),
     ({"query": {"a": "x" * 20_000}}, "query[0].value", "16384"),
     ({"body": "x" * (1 << 20)}, "body", "1048576"),
-    ({"body": {"kind": "json", "content": "\ud800"}}, "body", "expected JSON"),
+    ({"body": {"kind": "json", "content": "\ud800"}}, "body.json.content", "half of"),
     ({"body": {"kind": "xml"}}, "body", "'json'"),
     ({"body": {"kind": "multipart", "parts": []}}, "body.multipart.parts", "1"),
     (
