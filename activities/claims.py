@@ -37,15 +37,22 @@ class Claims:
         ledger: What this host knows of its runs.
         engine: Where their sandboxes are.
         host: Id of this host.
+        forget: Told the run keys that nobody will ask for again.
     """
 
     def __init__(
-        self, client: Client, ledger: Ledger, engine: DockerEngine, host: str
+        self,
+        client: Client,
+        ledger: Ledger,
+        engine: DockerEngine,
+        host: str,
+        forget: Callable[[str], None],
     ) -> None:
         self._client = client
         self._ledger = ledger
         self._engine = engine
         self._host = host
+        self._forget = forget
         self._unwanted: dict[str, float] = {}
 
     async def wanted(self, run_key: str) -> bool:
@@ -91,6 +98,7 @@ class Claims:
                 continue
             if not await self._waited_for(entry):
                 self._ledger.forget(key)
+                self._forget(key)
                 self._unwanted.pop(key, None)
 
     async def _wake(self, entry: Entry) -> None:

@@ -1,18 +1,30 @@
 """From a request to a session: environment, secrets, documents, labels, log."""
 
+import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import orjson
 
+from activities.dialogue import Dialogue, Reports
 from activities.output import Output
 from activities.session import Hooks, Session
 from contracts import names
 from contracts.runs import RunRequest
+from engines.channel import (
+    ChannelRun,
+    ChannelServer,
+    channel_environment,
+    event_context,
+    new_token,
+)
+from engines.channel.run import ToolAction
 from engines.docker import DockerEngine, SandboxSpec
 from engines.secrets import SecretStore
 from logstream import Redactor, RunLog, SpoolDirectory
 
+TOKEN_NAME = "CRONIUM_EXECUTION_TOKEN"
 # Output appears as it is written, and the sandbox's root is read-only.
 BASE_ENV = {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 
@@ -27,6 +39,9 @@ class SessionFactory:
         secrets: Resolves references in the environment.
         host: Id of this host.
         log_cap: Bytes of log kept per run.
+        channels: Opens the channel that each script talks through.
+        states: Directory for what scripts say, out of every sandbox's reach.
+        tool_action: Does what scripts ask of the operator's tools; None: nothing.
     """
 
     engine: DockerEngine
@@ -34,6 +49,9 @@ class SessionFactory:
     secrets: SecretStore
     host: str
     log_cap: int
+    channels: ChannelServer
+    states: Path
+    tool_action: ToolAction | None = None
 
     def open(self, run: RunRequest, hooks: Hooks, *, resume: bool) -> Session:
         """Return a session that has not begun.
@@ -47,8 +65,17 @@ class SessionFactory:
             SecretUnavailable: A named secret does not exist here.
         """
         plain, secret = self._environment(run, resume=resume)
-        env = {**BASE_ENV, **plain, **secret, **_own_env(run)}
-        redactor = Redactor(secret.values())
+        # A script that runs already has its token.
+        token = "" if resume else new_token()
+        env = {
+            **BASE_ENV,
+            **plain,
+            **secret,
+            **_own_env(run),
+            **channel_environment(token),
+        }
+        known = token or self._given(run).get(TOKEN_NAME, "")
+        redactor = Redactor([*secret.values(), known])
         spool = self.spools.open(run.run_key)
 
         def open_log() -> RunLog:
@@ -62,15 +89,41 @@ class SessionFactory:
                 cap_bytes=self.log_cap,
             )
 
-        output = Output(open_log)
-        return Session(run, self._spec(run, env), self.engine, output, self.host, hooks)
+        spec, output = self._spec(run, env), Output(open_log)
+        dialogue = self._dialogue(run, token, output)
+        return Session(run, spec, self.engine, output, dialogue, self.host, hooks)
+
+    def _dialogue(self, run: RunRequest, token: str, output: Output) -> Dialogue:
+        reports = Reports(output.say)
+        context = event_context(
+            run.request,
+            attempt=run.attempt,
+            max_attempts=run.max_attempts,
+            started_at=time.time(),
+        )
+        return Dialogue(
+            self.channels,
+            ChannelRun(
+                execution_id=run.request.execution_id,
+                user=run.request.user,
+                token=token,
+                state_file=self.states / f"{run.run_key}.json",
+                input=orjson.dumps(run.request.input),
+                context=context,
+                on_log=reports.log,
+                on_progress=reports.advance,
+                tool_action=self.tool_action,
+            ),
+            self.engine.directories.parent / run.run_key,
+            reports,
+        )
 
     def _environment(
         self, run: RunRequest, *, resume: bool
     ) -> tuple[dict[str, str], dict[str, str]]:
         # A script that runs already was given what is in its directory, whatever the
         # secrets' names mean by now: that is what must be masked.
-        given = self.engine.directories.environment(run.run_key) if resume else {}
+        given = self._given(run) if resume else {}
         plain, secret = {}, {}
         for var in run.request.event.env:
             if var.secret is None:
@@ -80,6 +133,9 @@ class SessionFactory:
             else:
                 secret[var.name] = self.secrets.resolve(var.secret)
         return plain, secret
+
+    def _given(self, run: RunRequest) -> dict[str, str]:
+        return self.engine.directories.environment(run.run_key)
 
     def _spec(self, run: RunRequest, env: dict[str, str]) -> SandboxSpec:
         event, request = run.request.event, run.request

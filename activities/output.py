@@ -9,6 +9,7 @@ ended, so that the log is complete whatever a broken connection swallowed.
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import Any
 
 from contracts.errors import EngineUnavailable, SandboxFailed
 from contracts.logs import Stream
@@ -42,6 +43,10 @@ class Output:
     def notice(self, text: str) -> None:
         """Write a line of the executor's own."""
         self.log.notice(text)
+
+    def say(self, text: str, data: dict[str, Any]) -> None:
+        """Write a structured line of the script."""
+        self.log.say(text, data)
 
     async def attach(self, sandbox: Sandbox) -> None:
         """Follow a sandbox that has not been started yet."""

@@ -15,6 +15,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from activities.dialogue import Dialogue
+from activities.judgement import judge
 from activities.output import Output
 from activities.phases import Phases
 from activities.waiting import first_of
@@ -26,7 +28,7 @@ from contracts.errors import (
     ScriptNotStarted,
     StaleAttempt,
 )
-from contracts.results import EXIT_CANCELLED, EXIT_TIMEOUT, Status
+from contracts.results import EXIT_CANCELLED, Status
 from contracts.runs import RunOutcome, RunProgress, RunRequest
 from engines.docker import (
     DockerEngine,
@@ -79,6 +81,7 @@ class Session:
         spec: What the sandbox is made from.
         engine: Where it is made.
         output: Where its output goes.
+        dialogue: What it and the worker say to each other.
         host: Id of this host.
         hooks: Whom to tell.
     """
@@ -89,6 +92,7 @@ class Session:
         spec: SandboxSpec,
         engine: DockerEngine,
         output: Output,
+        dialogue: Dialogue,
         host: str,
         hooks: Hooks,
     ) -> None:
@@ -97,6 +101,7 @@ class Session:
         self._spec = spec
         self._engine = engine
         self._output = output
+        self._dialogue = dialogue
         self._host = host
         self._hooks = hooks
         self._stop = asyncio.Event()
@@ -117,6 +122,7 @@ class Session:
     def progress(self) -> RunProgress:
         """Return what a heartbeat carries: never empty, since that wipes the last."""
         counts = self._output.log.counts
+        said = self._dialogue.progress
         return RunProgress(
             host=self._host,
             sandbox=self._spec.name,
@@ -131,6 +137,8 @@ class Session:
             stored=counts.stored,
             cursors=self._output.log.cursors,
             tail=self._output.log.tail,
+            fraction=said.fraction if said else None,
+            progress=self._output.log.masked(said.text) if said else "",
         )
 
     async def run(self, claim: Callable[[], Awaitable[None]]) -> RunOutcome:
@@ -149,7 +157,7 @@ class Session:
         except SandboxRunsAlready:
             return await self._take_over(self._engine.sandbox(self._run.run_key), {})
         except StopRequestedError:
-            return self._stopped_early()
+            return await self._stopped_early()
         except CroniumError as error:
             self._refused(error)
             raise
@@ -194,6 +202,7 @@ class Session:
             # One that ended by itself keeps its result, however late it was.
             self._deadline = start + self._event.timeout_seconds
         sandbox.watch()
+        await self._dialogue.reopen()
         await self._output.read_again(sandbox, cursors, follow=True)
         self._output.notice(
             f"worker of {self._host} went on with the script, {gone_by:.1f} s after "
@@ -212,6 +221,7 @@ class Session:
                 f"{self._event.name} on {self._host}"
             )
             await self._unless_ended(creating)
+            await self._dialogue.open()
         except BaseException:
             claiming.cancel()
             await asyncio.wait([claiming])
@@ -237,11 +247,13 @@ class Session:
             return await work
         except DetachedError:
             sandbox.detach()
+            await self._dialogue.close()
             raise
         except StopRequestedError:
             await self._remove(sandbox)
-            return self._stopped_early()
+            return await self._stopped_early()
         except CroniumError as error:
+            await self._dialogue.close()
             if self._script_started is None:
                 await self._remove(sandbox)
                 self._refused(error)
@@ -309,9 +321,13 @@ class Session:
         self._phase = CLEANUP
         if end is not None:
             await self._output.drain(sandbox)
-        outcome = self._outcome(end, stopped)
+        given = await self._dialogue.end()
+        outcome = self._outcome(end, stopped).model_copy(
+            update={"output": given.output, "condition": given.condition}
+        )
         self._hooks.settled(outcome)
         self._output.log.complete()
+        self._dialogue.forget()
         if stopped is None:
             # Removal is slow, and whoever waits for the result needs none of it.
             self._hooks.release(sandbox)
@@ -323,7 +339,13 @@ class Session:
     def _outcome(
         self, end: SandboxExit | None, stopped: ErrorInfo | None
     ) -> RunOutcome:
-        status, code, error = self._judge(end, stopped)
+        status, code, error = judge(
+            self._event,
+            end,
+            stopped,
+            cancelled=self._stop.is_set(),
+            tail=self._output.log.tail,
+        )
         if error is not None and stopped is None:
             self._output.notice(error.text)
         return RunOutcome(
@@ -335,21 +357,9 @@ class Session:
             host=self._host,
         )
 
-    def _judge(
-        self, end: SandboxExit | None, stopped: ErrorInfo | None
-    ) -> tuple[Status, int | None, ErrorInfo | None]:
-        if end is None:
-            return Status.FAILURE, None, stopped
-        if stopped is not None:
-            if self._stop.is_set():
-                return Status.CANCELLED, EXIT_CANCELLED, stopped
-            return Status.TIMEOUT, EXIT_TIMEOUT, stopped
-        if end.code == 0:
-            return Status.SUCCESS, 0, None
-        error = verdict.judge(self._event, end, self._output.log.tail)
-        return Status.FAILURE, end.code, error
-
-    def _stopped_early(self) -> RunOutcome:
+    async def _stopped_early(self) -> RunOutcome:
+        await self._dialogue.close()
+        self._dialogue.forget()
         if not self._stop.is_set():
             self._output.log.close()
             self._output.log.complete()

@@ -10,7 +10,7 @@ resumes a reader, which no per-stream number can do for a log of several streams
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -25,6 +25,8 @@ class Stream(StrEnum):
     STDERR = "stderr"
     SYSTEM = "system"
     """The executor's own notices: a try begins, a limit was hit, a timeout."""
+    LOG = "log"
+    """What the script said with `log()` and `progress()`: text, and data beside it."""
 
 
 class LineBatch(TolerantModel):
@@ -47,6 +49,8 @@ class LineBatch(TolerantModel):
     """Redacted text without the newline; bytes that are not UTF-8 as U+FFFD."""
     raw: dict[int, str] = {}
     """Base64 of the exact bytes of each line (by index) that `lines` cannot hold."""
+    data: dict[int, dict[str, Any]] = {}
+    """Of lines of the stream `log`, by index: `level` and `fields`, or `progress`."""
     dropped: int = 0
     """When > 0 this is a drop mark: `lines` has one notice, which stands for the
     `dropped` stream numbers that end at `first_seq`."""
@@ -104,6 +108,9 @@ class LogLine(WireModel):
     raw: str | None = None
     """Base64 of the exact bytes when `text` cannot hold them."""
     dropped: int = 0
+    data: dict[str, Any] | None = None
+    """What a line of the stream `log` was made from: `level` and `fields`, or
+    `progress` with `fraction` and `text`."""
 
 
 class ViewerLines(WireModel):

@@ -67,6 +67,10 @@ class RunProgress(TolerantModel):
     """Lines read so far, by stream."""
     tail: list[str] = []
     """The newest lines, redacted: at most 20 lines and 2 KiB."""
+    fraction: float | None = None
+    """How far the script says that it is, from 0 to 1."""
+    progress: str = ""
+    """What the script says of its progress, redacted."""
 
 
 class ResumeRequest(WireModel):

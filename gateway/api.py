@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
+import orjson
 from fastapi import APIRouter, Depends, Query, Request, Security
 from fastapi.responses import StreamingResponse
 from fastapi.security import HTTPBearer
@@ -150,12 +151,14 @@ def _log_line(line: Line) -> LogLine:
         seq=row[1],
         target=source.target,
         attempt=source.attempt,
+        dispatch=source.dispatch,
         stream=Stream(source.stream),
         stream_seq=row[3],
         timestamp=datetime.fromtimestamp(row[4], UTC),
         text=row[5],
         raw=row[6],
         dropped=row[7],
+        data=row[8] and orjson.loads(row[8]),
     )
 
 

@@ -21,7 +21,7 @@ MAX_MESSAGE_LINES = 1_000
 MAX_MESSAGE_CHARS = 256 * KIB
 _MAX_KEPT_CHARS = 16 * MIB
 
-LineRow = tuple[int, int, int, int, float, str, str | None, int]
+LineRow = tuple[int, int, int, int, float, str, str | None, int, str | None]
 """A row of the table `lines`, in the order of its columns."""
 
 
@@ -60,6 +60,7 @@ def line_fields(source: Source, row: LineRow) -> dict[str, object]:
         "text": row[5],
         "raw": row[6],
         "dropped": row[7],
+        "data": row[8] and orjson.Fragment(row[8]),
     }
 
 

@@ -126,7 +126,7 @@ class Reads:
                 query = query.where(column == value)
         async with self._engine.connect() as connection:
             found = await connection.execute(query)
-            return [(Source(*row[8:]), tuple(row[:8])) for row in found]
+            return [(Source(*row[9:]), tuple(row[:9])) for row in found]
 
     async def pages(
         self, key: int, from_seq: int, *, only: LineFilter = _ALL

@@ -144,6 +144,11 @@ def _problem_of_lines(batch: LineBatch) -> str:
             return f"record.raw.{index}: not Base64"
         if size > MAX_LINE_BYTES:
             return f"record.raw.{index}: longer than {MAX_LINE_BYTES} bytes"
+    for index, data in batch.data.items():
+        if not 0 <= index < len(batch.lines):
+            return f"record.data.{index}: there is no such line"
+        if len(orjson.dumps(data)) > MAX_LINE_BYTES:
+            return f"record.data.{index}: longer than {MAX_LINE_BYTES} bytes of JSON"
     return ""
 
 

@@ -76,6 +76,8 @@ lines = sa.Table(
     sa.Column("text", sa.Text, nullable=False),
     sa.Column("raw", sa.Text),
     sa.Column("dropped", sa.BigInteger, nullable=False),
+    # JSON of structured lines; most lines have none.
+    sa.Column("data", sa.Text),
     sa.UniqueConstraint("stream", "stream_seq"),
     # SQLite then keeps the lines of an execution side by side, without a third tree.
     sqlite_with_rowid=False,

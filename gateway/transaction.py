@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass, field
 from itertools import count
 
+import orjson
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -249,6 +250,7 @@ def _rows(
     numbers: range | list[int],
 ) -> list[LineRow]:
     key, first, text, raw = state.key, batch.first_seq, batch.lines, batch.raw
+    data = {i: orjson.dumps(found).decode() for i, found in batch.data.items()}
     when, dropped, of = batch.timestamp, batch.dropped, stream.key
     return [
         (
@@ -260,6 +262,7 @@ def _rows(
             text[number - first],
             raw.get(number - first),
             dropped,
+            data.get(number - first),
         )
         for seq, number in zip(count(state.last_seq + 1), numbers)
     ]

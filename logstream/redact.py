@@ -12,6 +12,7 @@ import itertools
 import json
 import re
 from collections.abc import Iterable, Sequence
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 MASK = b"***"
@@ -64,6 +65,18 @@ class Redactor:
             return text
         data = text.encode("utf-8", "surrogatepass")
         return self._pattern.sub(MASK, data).decode("utf-8", "surrogatepass")
+
+    def value(self, value: Any) -> Any:
+        """Return a JSON value without the secrets, in texts, keys and numbers."""
+        if isinstance(value, dict):
+            return {self.text(k): self.value(inner) for k, inner in value.items()}
+        if isinstance(value, list):
+            return [self.value(inner) for inner in value]
+        if isinstance(value, str):
+            return self.text(value)
+        written = json.dumps(value)
+        shown = self.text(written)
+        return value if shown == written else shown
 
     def stream(self) -> "RedactingStream":
         """Return a redactor for data that comes in pieces."""

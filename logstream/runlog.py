@@ -22,6 +22,7 @@ HEAD_SHARE = 0.75
 """How much of the cap is for the beginning; the rest keeps the end."""
 TAIL_LINE_CHARS = 160
 SOURCES = (Stream.STDOUT, Stream.STDERR)
+OWN = (Stream.SYSTEM, Stream.LOG)
 
 
 class RunLog:
@@ -65,7 +66,9 @@ class RunLog:
         self._next = dict.fromkeys(Stream, 1)
         self._taken = dict.fromkeys(SOURCES, 0)
         self._written = read_written(spool)
-        self._next[Stream.SYSTEM] += self._written.highest.get(Stream.SYSTEM, 0)
+        for stream in OWN:
+            # No source tells these again: they go on where they were.
+            self._next[stream] += self._written.highest.get(stream, 0)
         self._cap = cap_bytes
         self._room = int(cap_bytes * HEAD_SHARE)
         self._flood: Flood | None = None
@@ -99,6 +102,30 @@ class RunLog:
         if self._final is None:
             for line in self._redactor.text(text).splitlines():
                 self._emit(Stream.SYSTEM, [line.encode("utf-8", "replace")])
+
+    def say(self, text: str, data: dict[str, Any]) -> None:
+        """Write a structured line of the script.
+
+        Args:
+            text: How people read it; one line.
+            data: What it was made from, a JSON object.
+        """
+        if self._final is not None:
+            return
+        line = self._redactor.text(" ".join(text.splitlines())).encode()
+        line = line[: limits.MAX_LINE_BYTES]
+        if self._flood is not None:
+            self._next[Stream.LOG] += 1
+            self._lose(Stream.LOG, [line])
+            return
+        self._emit(Stream.LOG, [line], data={0: self._redactor.value(data)})
+        self._room -= 2 * len(line) + LINE_OVERHEAD_BYTES
+        if self._room <= 0:
+            self._begin_flood()
+
+    def masked(self, text: str) -> str:
+        """Return a text as it would stand in this log."""
+        return self._redactor.text(text)[:TAIL_LINE_CHARS]
 
     @property
     def written(self) -> Written:
@@ -258,7 +285,7 @@ class RunLog:
         for batch in _batches(lines):
             first = self._next[stream]
             self._next[stream] = first + len(batch)
-            if stream is not Stream.SYSTEM:
+            if stream in SOURCES:
                 self._recent.extend(to_text(batch[-limits.MAX_TAIL_LINES :]).texts)
             batch, first = self._without_written(stream, batch, first)
             if not batch:
@@ -276,7 +303,7 @@ class RunLog:
     ) -> tuple[list[bytes], int]:
         """Leave out what is on disk already; what a mark there stands for is lost."""
         known = self._written.highest.get(stream, 0)
-        if stream is Stream.SYSTEM or first > known:
+        if stream in OWN or first > known:
             return lines, first
         skipped = lines[: known - first + 1]
         lost = [
@@ -301,7 +328,10 @@ class RunLog:
         gap = self._gaps.get(stream, 0)
         if not gap:
             return True
-        text = f"[{gap} lines left out: no room for logs on the worker's disk]"
+        why = "no room for logs on the worker's disk"
+        if stream is Stream.LOG:
+            why = "log cap, or no room on the worker's disk"
+        text = f"[{gap} lines left out: {why}]"
         if not self._append(stream, upcoming - 1, [text], dropped=gap):
             return False
         del self._gaps[stream]

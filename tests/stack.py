@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import secrets
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,18 @@ class Stack(Caller):
             all=True, filters={"label": f"{names.LABEL_EXECUTION}={execution}"}
         )
         return found
+
+    async def gone(self, execution: str, seconds: float = 5) -> bool:
+        """Whether the containers of an execution that ended by itself go away.
+
+        They are removed beside the result; those of a stopped one before it.
+        """
+        deadline = time.monotonic() + seconds
+        while self.containers(execution):
+            if time.monotonic() > deadline:
+                return False
+            await asyncio.sleep(0.02)
+        return True
 
 
 @contextlib.asynccontextmanager

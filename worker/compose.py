@@ -67,12 +67,21 @@ def gateway_secret(settings: Settings) -> str:
 
 def ingest_token(settings: Settings, host: str) -> Callable[[], str]:
     """Return a maker of fresh tokens for the relay."""
+    return _token(settings, host, tokens.Scope.INGEST)
+
+
+def service_token(settings: Settings, host: str) -> Callable[[], str]:
+    """Return a maker of fresh tokens for the variables of all users."""
+    return _token(settings, host, tokens.Scope.SERVICE)
+
+
+def _token(settings: Settings, host: str, scope: tokens.Scope) -> Callable[[], str]:
     secret = gateway_secret(settings)
 
     def mint() -> str:
         return tokens.mint(
             secret,
-            tokens.Scope.INGEST,
+            scope,
             subject=host,
             lifetime_seconds=TOKEN_SECONDS,
         )

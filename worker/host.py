@@ -10,12 +10,13 @@ from temporalio.client import Client
 
 from activities import Claims, ContainerActivities, Ledger, SessionFactory
 from contracts.errors import CroniumError
+from engines.channel import ChannelServer, ChannelState, GatewayVariables
 from engines.docker import DockerEngine
 from engines.docker.janitor import Janitor
 from engines.docker.proof import prove_or_explain
 from engines.secrets import SecretStore
 from logstream import SpoolDirectory
-from worker.compose import docker_config, secret_sources
+from worker.compose import docker_config, secret_sources, service_token
 from worker.metrics import WorkerMetrics
 from worker.settings import Settings
 
@@ -51,6 +52,11 @@ class DockerHost:
         self.problem: str | None = STARTING
         ledger = Ledger(settings.state_dir / "runs")
         environment, allowed, directory = secret_sources(settings)
+        states = settings.state_dir / "channels"
+        self._variables = GatewayVariables(
+            settings.gateway.url, service_token(settings, host)
+        )
+        self._channels = ChannelServer(self._variables)
         self.activities = ContainerActivities(
             sessions=SessionFactory(
                 engine=self.engine,
@@ -58,6 +64,8 @@ class DockerHost:
                 secrets=SecretStore(environment, allowed, directory),
                 host=host,
                 log_cap=settings.logs.cap,
+                channels=self._channels,
+                states=states,
             ),
             ledger=ledger,
             client=client,
@@ -66,7 +74,13 @@ class DockerHost:
             observe=metrics.observe,
             resumed=metrics.resumed.inc,
         )
-        self._claims = Claims(client, ledger, self.engine, host)
+        self._claims = Claims(
+            client,
+            ledger,
+            self.engine,
+            host,
+            lambda key: ChannelState.remove(states / f"{key}.json"),
+        )
 
     async def hand_back(self) -> None:
         """Tell Temporal of the runs that an earlier process left behind."""
@@ -100,6 +114,8 @@ class DockerHost:
 
     async def close(self) -> None:
         """Let go of the engine; sandboxes that still run stay as they are."""
+        await self._channels.close_all()
+        await self._variables.close()
         await self.activities.released(RELEASE_SECONDS)
         self.engine.close()
 

@@ -76,7 +76,7 @@ async def test_a_script_runs_and_gives_a_typed_result(
     } <= texts
     assert [line["seq"] for line in lines] == list(range(1, len(lines) + 1))
     assert len(lines) == result.logs.stored
-    assert stack.containers(result.execution_id) == []
+    assert await stack.gone(result.execution_id)
 
 
 async def test_a_failing_script_with_two_retries_runs_three_times(
@@ -169,7 +169,7 @@ async def test_a_cancel_at_any_moment_leaves_no_container(
     async with asyncio.timeout(10):
         result: ExecutionResult = await handle.result()
     assert result.status in (Status.CANCELLED, Status.SUCCESS)
-    assert stack.containers(result.execution_id) == []
+    assert await stack.gone(result.execution_id)
 
 
 async def test_a_cancel_while_pulling_ends_at_once(stack: Stack) -> None:

@@ -1,0 +1,34 @@
+"""From how a script ended, and why it was stopped, to the status that people see."""
+
+from contracts.errors import ErrorInfo
+from contracts.events import EventSpec
+from contracts.results import EXIT_CANCELLED, EXIT_TIMEOUT, Status
+from engines.docker import SandboxExit, verdict
+
+
+def judge(
+    event: EventSpec,
+    end: SandboxExit | None,
+    stopped: ErrorInfo | None,
+    *,
+    cancelled: bool,
+    tail: list[str],
+) -> tuple[Status, int | None, ErrorInfo | None]:
+    """Return status, exit code and error.
+
+    Args:
+        event: What was run.
+        end: How it ended; None when it could not be started.
+        stopped: Why it was stopped, or why it could not be started.
+        cancelled: Whether somebody asked for the stop.
+        tail: The last lines.
+    """
+    if end is None:
+        return Status.FAILURE, None, stopped
+    if stopped is not None:
+        if cancelled:
+            return Status.CANCELLED, EXIT_CANCELLED, stopped
+        return Status.TIMEOUT, EXIT_TIMEOUT, stopped
+    if end.code == 0:
+        return Status.SUCCESS, 0, None
+    return Status.FAILURE, end.code, verdict.judge(event, end, tail)
