@@ -8,6 +8,7 @@ everything stays as it is.
 import logging
 import time
 from collections.abc import Callable
+from enum import Enum
 
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import ResetStickyTaskQueueRequest
@@ -23,10 +24,19 @@ from engines.docker import DockerEngine
 
 logger = logging.getLogger(__name__)
 
-# Between two activities for one run, a workflow has none pending for a moment.
-UNWANTED_SECONDS = 30.0
-# An outcome is asked for within this time unless Temporal is away.
-OUTCOME_SECONDS = 300.0
+# Between two activities for one run a workflow may wait for a moment.
+PASSED_BY_SECONDS = 30.0
+# Mostly Temporal knows of an end by then, so that it is asked once.
+SETTLED_SECONDS = 5.0
+
+
+class Stand(Enum):
+    """How a workflow stands to a run of this host."""
+
+    WAITS = "waits"
+    PASSED_BY = "has gone on to something else"
+    CLOSED = "is closed"
+    UNKNOWN = "Temporal does not answer"
 
 
 class Claims:
@@ -53,7 +63,7 @@ class Claims:
         self._engine = engine
         self._host = host
         self._forget = forget
-        self._unwanted: dict[str, float] = {}
+        self._passed_by: dict[str, float] = {}
 
     async def wanted(self, run_key: str) -> bool:
         """Whether a workflow waits for this run, or may in a moment."""
@@ -61,11 +71,7 @@ class Claims:
         if entry is None:
             # Never claimed, or settled long ago.
             return False
-        if await self._waited_for(entry):
-            self._unwanted.pop(run_key, None)
-            return True
-        since = self._unwanted.setdefault(run_key, time.monotonic())
-        return time.monotonic() - since < UNWANTED_SECONDS
+        return not await self._is_over(entry)
 
     async def hand_back(self) -> None:
         """Tell Temporal that the process which had claimed the open runs is gone.
@@ -92,14 +98,23 @@ class Claims:
         """Drop the entries that nobody will ask for."""
         for entry in self._ledger.entries():
             key = entry.run_key
-            if key in active() or self._ledger.age(key) < OUTCOME_SECONDS:
+            if key in active() or self._ledger.age(key) < SETTLED_SECONDS:
                 continue
             if entry.outcome is None and await self._exists(key):
                 continue
-            if not await self._waited_for(entry):
+            if await self._is_over(entry):
                 self._ledger.forget(key)
                 self._forget(key)
-                self._unwanted.pop(key, None)
+                self._passed_by.pop(key, None)
+
+    async def _is_over(self, entry: Entry) -> bool:
+        """Whether the workflow is closed, or has gone on to something else."""
+        stand = await self._stand(entry)
+        if stand is not Stand.PASSED_BY:
+            self._passed_by.pop(entry.run_key, None)
+            return stand is Stand.CLOSED
+        since = self._passed_by.setdefault(entry.run_key, time.monotonic())
+        return time.monotonic() - since >= PASSED_BY_SECONDS
 
     async def _wake(self, entry: Entry) -> None:
         """Have any workflow worker go on, not only the one that may be dead as well."""
@@ -128,17 +143,23 @@ class Claims:
         except CroniumError:
             return True
 
-    async def _waited_for(self, entry: Entry) -> bool:
+    async def _stand(self, entry: Entry) -> Stand:
         handle = self._client.get_workflow_handle(
             entry.workflow_id, run_id=entry.workflow_run
         )
         try:
             found = await handle.describe()
         except RPCError as error:
-            return error.status is not RPCStatusCode.NOT_FOUND
+            gone = error.status is RPCStatusCode.NOT_FOUND
+            return Stand.CLOSED if gone else Stand.UNKNOWN
         if found.status is not WorkflowExecutionStatus.RUNNING:
-            return False
-        return any(
+            return Stand.CLOSED
+        raw = found.raw_description
+        waits = any(
             names.is_start(pending.activity_id, entry.start_id)
-            for pending in found.raw_description.pending_activities
+            for pending in raw.pending_activities
         )
+        # A workflow that has yet to take in what happened may still ask for the run.
+        if waits or raw.HasField("pending_workflow_task"):
+            return Stand.WAITS
+        return Stand.PASSED_BY

@@ -197,6 +197,13 @@ class SpoolDirectory:
         spool.writer = True
         return spool
 
+    def give_up(self, name: str) -> None:
+        """Say that nobody will write to a spool any more, if there is one."""
+        spool = self.spools.get(name)
+        if spool is not None:
+            spool.complete()
+            self.tidy()
+
     def record(self, record: ExecutionRecord) -> None:
         """Write what happened to an execution."""
         payload = record.model_dump(mode="json", by_alias=True)

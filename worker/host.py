@@ -74,12 +74,17 @@ class DockerHost:
             observe=metrics.observe,
             resumed=metrics.resumed.inc,
         )
+
+        def forget(run_key: str) -> None:
+            ChannelState.remove(states / f"{run_key}.json")
+            spools.give_up(run_key)
+
         self._claims = Claims(
             client,
             ledger,
             self.engine,
             host,
-            lambda key: ChannelState.remove(states / f"{key}.json"),
+            forget,
         )
 
     async def hand_back(self) -> None:

@@ -209,7 +209,7 @@ class Attempt:
         event, admission = self._request.event, self._admission
         longest = event.timeout_seconds + event.grace_seconds + admission.setup_seconds
         verb = "resume " if host else ""
-        outcome: RunOutcome = await workflow.execute_activity(
+        handle: workflow.ActivityHandle[RunOutcome] = workflow.start_activity(
             stub.name,
             argument,
             activity_id=names.activity_id(
@@ -227,7 +227,13 @@ class Attempt:
             summary=f"{verb}{event.type} {event.name} → {host or run.target} "
             f"(try {run.attempt}/{run.max_attempts})"[:200],
         )
-        return outcome
+        try:
+            return await handle
+        except asyncio.CancelledError:
+            if handle.done() and not handle.cancelled():
+                # Its end and the cancel came together: what it says still counts.
+                return handle.result()
+            raise
 
     def _after_refusal(
         self, lost: Lost, error: ErrorInfo | None
