@@ -14,7 +14,9 @@ PACKAGES = (
 ALLOWED = {
     "contracts": {"pydantic"},
     "workflows": {"contracts", "temporalio"},
-    "engines": {"contracts", "docker", "requests", "httpx", "httpcore", "jinja2"},
+    "engines": {
+        "contracts", "sdk", "docker", "requests", "httpx", "httpcore", "jinja2",
+    },  # fmt: skip
     "logstream": {"contracts", "orjson", "websockets"},
     "activities": {"contracts", "engines", "logstream", "temporalio", "orjson"},
 }
