@@ -15,7 +15,13 @@ ALLOWED = {
     "contracts": {"pydantic"},
     "workflows": {"contracts", "temporalio"},
     "engines": {
-        "contracts", "sdk", "docker", "requests", "httpx", "httpcore", "jinja2",
+        "contracts",
+        "sdk",
+        "docker",
+        "requests",
+        "httpx",
+        "httpcore",
+        "jinja2",
     },  # fmt: skip
     "logstream": {"contracts", "orjson", "websockets"},
     "activities": {"contracts", "engines", "logstream", "temporalio", "orjson"},
