@@ -22,7 +22,7 @@ ALLOWED = {
         "httpx",
         "httpcore",
         "jinja2",
-    },  # fmt: skip
+    },
     "logstream": {"contracts", "orjson", "websockets"},
     "activities": {"contracts", "engines", "logstream", "temporalio", "orjson"},
 }
