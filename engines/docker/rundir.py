@@ -1,40 +1,70 @@
-"""A run's directory on the host: script, input, event and environment.
+"""A run's directory on the host: script, input, event, environment and helper.
 
 It is mounted read-only at /run/cronium, so nothing of the user's is ever on a command
 line or in `docker inspect`. Nothing that a script writes is read from it.
 """
 
 import os
+import re
 import shlex
 import shutil
 from pathlib import Path
 
+import sdk
 from contracts.events import EventType
+from contracts.names import RUN_DIRECTORY
 
 # The parent is closed to other users of the host; inside the sandbox only uid 1000
 # lives, so the files themselves can be readable.
 PARENT_MODE = 0o700
 DIRECTORY_MODE = 0o755
 FILE_MODE = 0o444
+EXECUTABLE_MODE = 0o555
 
 INTERPRETERS = {
     EventType.BASH: ("bash", "script.sh"),
     EventType.PYTHON: ("python3", "script.py"),
     EventType.NODEJS: ("node", "script.js"),
 }
+MODULE = "script.mjs"
+# A line that begins so is an ES module's, or one in a comment or a text: Node.js itself
+# is asked which, so a script that is CommonJS always runs as that.
+MODULE_HINT = re.compile(
+    r"^\s*(?:import\s*[\w{*'\"]|export\s+[\w{*])|^\S.*\bawait\b|^await\b", re.MULTILINE
+)
+# Exits 1 if the file cannot be a CommonJS module; what `node --check` says of that
+# differs between versions.
+MODULE_CHECK = (
+    'const text = require("fs").readFileSync(process.argv[1], "utf8");'
+    'const names = ["exports", "require", "module", "__filename", "__dirname"];'
+    'require("vm").compileFunction(text.replace(/^#!.*/, ""), names)'
+)
 LAUNCHER = "start"
 MISSING_MARK = "cronium: not in this image: "
 MISSING_CODE = 127
 
 
-def launcher(event_type: EventType) -> str:
-    """Return the sh program that sets the environment and becomes the script."""
+def launcher(event_type: EventType, maybe_module: bool = False) -> str:
+    """Return the sh program that sets the environment and becomes the script.
+
+    Args:
+        event_type: Whose interpreter it is for.
+        maybe_module: The script may be an ES module, which is there as such as well.
+    """
     interpreter, script = INTERPRETERS[event_type]
+    path = f"{RUN_DIRECTORY}/{script}"
+    check = ""
+    if maybe_module:
+        check = (
+            f"NODE_OPTIONS= node -e {quoted(MODULE_CHECK)} {path} >/dev/null 2>&1 || "
+            f"exec node {RUN_DIRECTORY}/{MODULE}\n"
+        )
     return (
         f"command -v {interpreter} >/dev/null 2>&1 || "
         f'{{ echo "{MISSING_MARK}{interpreter}" >&2; exit {MISSING_CODE}; }}\n'
-        f". /run/cronium/environment\n"
-        f"exec {interpreter} /run/cronium/{script}\n"
+        f". {RUN_DIRECTORY}/environment\n"
+        f"{sdk.environment(RUN_DIRECTORY)}"
+        f"{check}exec {interpreter} {path}\n"
     )
 
 
@@ -75,13 +105,19 @@ class RunDirectories:
         directory = self.parent / key
         directory.mkdir(mode=DIRECTORY_MODE)
         directory.chmod(DIRECTORY_MODE)  # mkdir's mode is cut by the umask
+        module = event_type is EventType.NODEJS and bool(MODULE_HINT.search(script))
         texts = {
-            LAUNCHER: launcher(event_type),
+            LAUNCHER: launcher(event_type, module),
             INTERPRETERS[event_type][1]: script,
             "environment": environment_file(env),
         }
+        if module:
+            texts[MODULE] = script
         for name, text in texts.items():
             _write(directory / name, text.encode("utf-8", "surrogatepass"))
+        for name, data in sdk.carried().items():
+            mode = EXECUTABLE_MODE if sdk.executable(name) else FILE_MODE
+            _write(directory / name, data, mode)
         for name, data in documents.items():
             _write(directory / name, data)
         return directory
@@ -111,8 +147,16 @@ class RunDirectories:
         return [entry.name for entry in self.parent.iterdir() if entry.is_dir()]
 
 
-def _write(path: Path, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
+def _make(folder: Path) -> None:
+    if not folder.is_dir():
+        _make(folder.parent)
+        folder.mkdir()
+        folder.chmod(DIRECTORY_MODE)
+
+
+def _write(path: Path, data: bytes, mode: int = FILE_MODE) -> None:
+    _make(path.parent)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
-        os.fchmod(descriptor, FILE_MODE)
+        os.fchmod(descriptor, mode)
