@@ -7,10 +7,10 @@ DURATION ?= 10m
 COVERED := contracts/*,workflows/*,logstream/*,engines/docker/*
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo down test chaos soak lint fmt coverage bench histories images seccomp lock docs clean
+.PHONY: help setup demo down test-setup test chaos soak lint fmt coverage bench histories images seccomp lock docs clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Prepare this checkout: venv, dependencies, Docker Engine, runner image
 	@$(PYTHON) scripts/setup.py
@@ -21,7 +21,10 @@ demo: setup ## Start everything and run an example
 down: ## Stop what `make demo` started
 	@$(BIN)/cronium down
 
-test: setup ## Run all tests
+test-setup: ## Prepare this checkout for the tests as well
+	@$(PYTHON) scripts/setup.py --tests
+
+test: test-setup ## Run all tests
 	@$(BIN)/python -m pytest -n 2 --dist loadfile tests
 
 chaos: setup ## Kill, cut and fill everything, in the long form
@@ -39,7 +42,7 @@ fmt: ## Put the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-coverage: setup ## Run all tests and hold the core to 90 % coverage
+coverage: test-setup ## Run all tests and hold the core to 90 % coverage
 	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term tests
 	$(BIN)/coverage report --include='$(COVERED)' --fail-under=90
 

@@ -1,7 +1,8 @@
 """Prepares a checkout: virtual environment, dependencies, Docker Engine, runner image.
 
 `make setup` runs it with the system's Python. Every step looks first and does nothing
-when there is nothing to do, so it can run before each start.
+when there is nothing to do, so it can run before each start. With `--tests` it also
+brings what only the tests need: PostgreSQL, Node.js and a TypeScript compiler.
 """
 
 import hashlib
@@ -37,6 +38,16 @@ COMMANDS = {
     "ip": "iproute2",
     "mmdebstrap": "mmdebstrap",
 }
+TEST_COMMANDS = {
+    "node": "nodejs",
+    "npm": "npm",
+    "runuser": "util-linux",
+    "setsid": "util-linux",
+}
+POSTGRESQL = Path("/usr/lib/postgresql")
+# Without it the package would start a server of its own, which no test wants.
+NO_CLUSTER = Path("/etc/postgresql-common/createcluster.conf")
+NODE_TESTS = ROOT / "tests" / "node"
 
 
 class SetupFailed(Exception):
@@ -242,6 +253,27 @@ def runner_image() -> None:
         raise SetupFailed("the runner image could not be built (see above).")
 
 
+def test_programs() -> None:
+    """Install what only the tests need."""
+    packages = {p for name, p in TEST_COMMANDS.items() if shutil.which(name) is None}
+    if not any(POSTGRESQL.glob("*/bin/initdb")):
+        packages.add("postgresql")
+        if os.geteuid() == 0 and not NO_CLUSTER.exists():
+            NO_CLUSTER.parent.mkdir(parents=True, exist_ok=True)
+            NO_CLUSTER.write_text("create_main_cluster = false\n")
+    if packages:
+        apt_install(*sorted(packages))
+    stamp = NODE_TESTS / "node_modules" / ".stamp"
+    lock = (NODE_TESTS / "package-lock.json").read_text()
+    if not stamp.exists() or stamp.read_text() != lock:
+        run(
+            *("npm", "ci", "--prefix", str(NODE_TESTS), "--no-audit", "--no-fund"),
+            failure="npm could not install what tests/node names (see above).",
+        )
+        stamp.write_text(lock)
+    say("tests", "PostgreSQL, Node.js and TypeScript are there")
+
+
 def main() -> int:
     """Do every step in order; stop at the first that fails."""
     try:
@@ -250,6 +282,8 @@ def main() -> int:
         dependencies()
         docker_engine()
         runner_image()
+        if "--tests" in sys.argv[1:]:
+            test_programs()
     except SetupFailed as error:
         print(f"setup: {error}", file=sys.stderr)
         return 1

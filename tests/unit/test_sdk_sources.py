@@ -32,6 +32,7 @@ NEWER_THAN_BASH_4 = re.compile(
     r"local -n|declare -n|EPOCH|SRANDOM|\$\{\w+@|\[-1\]|%\(|-v \w+ \]\]|\bwait -n|"
     r"readarray -d|mapfile -d|shopt -s (?:inherit_errexit|localvar)"
 )
+TSC = Path(__file__).parents[1] / "node" / "node_modules" / ".bin" / "tsc"
 
 
 @pytest.mark.parametrize("path", PYTHON, ids=lambda path: path.name)
@@ -93,7 +94,6 @@ def test_no_file_is_too_long_and_each_says_what_it_is_for(path: Path) -> None:
     assert lines[0].startswith(('"""', "/**", "#"))
 
 
-@pytest.mark.skipif(shutil.which("tsc") is None, reason="no TypeScript here")
 @pytest.mark.parametrize(
     ("name", "errors"), [("required.cts", 0), ("imported.mts", 0), ("refused.mts", 2)]
 )
@@ -102,7 +102,7 @@ def test_the_types_accept_what_works(name: str, errors: int, tmp_path: Path) -> 
     shutil.copy(TYPES / name, tmp_path)
     options = ["--noEmit", "--strict", "--target", "es2022", "--module", "node16"]
     done = subprocess.run(
-        ["tsc", *options, name], cwd=tmp_path, capture_output=True, text=True
+        [TSC, *options, name], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.stdout.count("error TS") == errors, done.stdout
 
