@@ -280,6 +280,7 @@ async def _print_all(follower: LogFollower, printer: LinePrinter) -> None:
     async for lines in follower.batches():
         # In a thread: a reader that pauses must not stop us from hearing Ctrl-C.
         await asyncio.to_thread(printer.print, lines)
+    printer.close()
 
 
 def _problem(viewing: "asyncio.Future[None]", follower: LogFollower) -> str:

@@ -10,11 +10,16 @@ from typing import BinaryIO
 from cli.sanitising import neutralise
 from contracts.logs import LogLine, Stream
 
-RED, DIM, RESET = "\x1b[31m", "\x1b[2m", "\x1b[0m"
+RED, YELLOW, DIM, RESET = "\x1b[31m", "\x1b[33m", "\x1b[2m", "\x1b[0m"
+LEVEL_COLOURS = {"error": RED, "warning": YELLOW, "debug": DIM}
+# A progress line stays on its row until something else is printed.
+WIPE = b"\r\x1b[2K"
+BAR_CELLS = 20
+MAX_BAR_TEXT = 56
 
 
 class LinePrinter:
-    """Writes stdout lines to stdout, stderr and system lines to stderr.
+    """Writes stdout lines to stdout; stderr, structured and system lines to stderr.
 
     Each side is a terminal or not by itself. A terminal gets colours and nothing that
     could take it over; a pipe gets the script's own bytes and no decoration.
@@ -41,20 +46,44 @@ class LinePrinter:
             for side, output in self._sides.items()
         }
         self._colours = colours
+        self._bar: LogLine | None = None
 
     def print(self, lines: Iterable[LogLine]) -> None:
         """Print lines; a reader that has gone away is not an error."""
         for side, group in groupby(lines, _is_stdout):
-            output = self._sides[side]
-            if output is None:
-                continue
-            show = self._decorated if self._terminal[side] else _exact
-            try:
-                output.write(b"".join(show(line) + b"\n" for line in group))
-                output.flush()
-            except (BrokenPipeError, ConnectionResetError):
-                self._sides[side] = None
-                _silence(output)
+            shown = [line for line in group if not self._is_bar(line)]
+            if shown:
+                self._wipe_bar()
+                show = self._decorated if self._terminal[side] else _exact
+                self._write(side, b"".join(show(line) + b"\n" for line in shown))
+        if self._bar is not None:
+            self._write(False, WIPE + _bar(self._bar, self._colours))
+
+    def close(self) -> None:
+        """Leave the row of a progress line behind, at the end of the log."""
+        self._wipe_bar()
+
+    def _is_bar(self, line: LogLine) -> bool:
+        if not self._terminal[False] or "progress" not in (line.data or {}):
+            return False
+        self._bar = line
+        return True
+
+    def _wipe_bar(self) -> None:
+        if self._bar is not None:
+            self._bar = None
+            self._write(False, WIPE)
+
+    def _write(self, side: bool, data: bytes) -> None:
+        output = self._sides[side]
+        if output is None:
+            return
+        try:
+            output.write(data)
+            output.flush()
+        except (BrokenPipeError, ConnectionResetError):
+            self._sides[side] = None
+            _silence(output)
 
     @property
     def reader_gone(self) -> bool:
@@ -67,6 +96,9 @@ class LinePrinter:
             text = f"{DIM}· {text}{RESET}" if self._colours else f"· {text}"
         elif line.stream is Stream.STDERR and self._colours:
             text = f"{RED}{text}{RESET}"
+        elif line.stream is Stream.LOG and self._colours:
+            colour = LEVEL_COLOURS.get(str((line.data or {}).get("level")))
+            text = f"{colour}{text}{RESET}" if colour else text
         return text.encode("utf-8", "replace")
 
 
@@ -76,6 +108,16 @@ def _is_notice(line: LogLine) -> bool:
 
 def _is_stdout(line: LogLine) -> bool:
     return line.stream is Stream.STDOUT and not _is_notice(line)
+
+
+def _bar(line: LogLine, colours: bool) -> bytes:
+    """Return a progress line: a bar, the share, and what the script says."""
+    fraction = (line.data or {}).get("progress", {}).get("fraction")
+    text = neutralise(line.text, colours=False)[:MAX_BAR_TEXT]
+    if isinstance(fraction, int | float):
+        full = round(min(1.0, max(0.0, fraction)) * BAR_CELLS)
+        text = f"{'━' * full}{'╌' * (BAR_CELLS - full)} {text}"
+    return (f"{DIM}{text}{RESET}" if colours else text).encode("utf-8", "replace")
 
 
 def _exact(line: LogLine) -> bytes:

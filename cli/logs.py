@@ -79,6 +79,9 @@ def logs(
         if not follow:
             raise
         raise LeftUnread(wanted) from None
+    finally:
+        if printer is not None:
+            printer.close()
 
 
 async def _show(

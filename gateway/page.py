@@ -26,6 +26,8 @@ _HTML = f"""<!doctype html>
 <header>
 <strong id="name"></strong>
 <span id="status" role="status"></span>
+<progress id="progress" max="1" hidden></progress>
+<span id="step"></span>
 <span id="note" role="status" aria-live="polite"></span>
 <label><input type="checkbox" id="follow" checked> Follow</label>
 <button type="button" id="download">Download</button>

@@ -113,6 +113,8 @@ SCRIPT = r"""
     element.className = "line";
     if (line.stream === "stderr" || line.stream === "system")
       element.classList.add(line.stream);
+    const level = line.data && line.data.level;
+    if (level === "error" || level === "warning") element.classList.add(level);
     element.title = line.timestamp + " " + line.stream;
     const number = document.createElement("span");
     number.className = "number";
@@ -132,7 +134,9 @@ SCRIPT = r"""
     const fragment = document.createDocumentFragment();
     for (const line of lines.slice(-KEPT_LINES)) {
       if (line.seq < nextSeq) continue;
-      fragment.append(lineElement(line));
+      const progress = line.data && line.data.progress;
+      if (progress) showProgress(progress);
+      else fragment.append(lineElement(line));
     }
     if (lines.length) nextSeq = Math.max(nextSeq, lines[lines.length - 1].seq + 1);
     log.append(fragment);
@@ -144,6 +148,13 @@ SCRIPT = r"""
         `Lines 1 to ${last} are not shown here; Download has them.`;
     }
     if (follow.checked) log.scrollTop = log.scrollHeight;
+  }
+
+  function showProgress({ fraction, text }) {
+    at("progress").hidden = false;
+    if (typeof fraction === "number") at("progress").value = fraction;
+    else at("progress").removeAttribute("value");
+    at("step").textContent = text.replace(CONTROL, "");
   }
 
   function showStatus(status) {

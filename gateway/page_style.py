@@ -36,6 +36,8 @@ label { display: flex; align-items: center; }
 .source { color: var(--faint); user-select: none; }
 .stderr { background: var(--error); box-shadow: inset 3px 0 var(--bad); }
 .system { color: var(--notice); font-style: italic; }
+.line.error { color: var(--bad); } .line.warning { color: var(--ansi-3); }
+#progress { width: 8em; }
 .bold { font-weight: bold; } .dim { opacity: .65; } .italic { font-style: italic; }
 .underline { text-decoration: underline; }
 [data-final="SUCCESS"] { color: var(--good); }

@@ -26,6 +26,7 @@ def line(
     stream: Stream = Stream.STDOUT,
     raw: bytes | None = None,
     dropped: int = 0,
+    data: dict[str, object] | None = None,
 ) -> LogLine:
     return LogLine(
         seq=1,
@@ -37,6 +38,7 @@ def line(
         text=text,
         raw=None if raw is None else base64.b64encode(raw).decode(),
         dropped=dropped,
+        data=data,
     )
 
 
@@ -139,3 +141,41 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
         printer.print([line("x")])
         assert printer.reader_gone
         printer.print([line("y")])
+
+
+def progress(fraction: float | None, text: str) -> LogLine:
+    data: dict[str, object] = {"progress": {"fraction": fraction, "text": text}}
+    return line(text, Stream.LOG, data=data)
+
+
+def test_progress_stays_on_one_row_of_a_terminal() -> None:
+    out, err = Terminal(), Terminal()
+    printer = LinePrinter(out, err, colours=False)
+    printer.print([line("a"), progress(0.25, "25% copying")])
+    printer.print([progress(0.5, "50% copying")])
+    printer.print([line("b")])
+    printer.close()
+    wipe = "\r\x1b[2K"
+    assert err.getvalue().decode() == (
+        f"{wipe}{'━' * 5}{'╌' * 15} 25% copying{wipe}{'━' * 10}{'╌' * 10} 50% copying"
+        f"{wipe}"
+    )
+    assert out.getvalue() == b"a\nb\n"
+
+
+def test_progress_in_a_pipe_is_a_line_like_any_other() -> None:
+    out, err = io.BytesIO(), io.BytesIO()
+    LinePrinter(out, err).print([progress(None, "half way"), line("a")])
+    assert (out.getvalue(), err.getvalue()) == (b"a\n", b"half way\n")
+
+
+def test_structured_lines_have_the_colour_of_their_level() -> None:
+    err = Terminal()
+    printer = LinePrinter(io.BytesIO(), err)
+    for level in ("info", "warning", "error"):
+        printer.print([line(f"{level} x", Stream.LOG, data={"level": level})])
+    assert err.getvalue().decode().splitlines() == [
+        "info x",
+        "\x1b[33mwarning x\x1b[0m",
+        "\x1b[31merror x\x1b[0m",
+    ]
