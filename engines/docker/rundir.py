@@ -1,15 +1,18 @@
-"""A run's directory on the host: script, input, event and environment.
+"""A run's directory on the host: script, input, event, environment and helper.
 
 It is mounted read-only at /run/cronium, so nothing of the user's is ever on a command
 line or in `docker inspect`. Nothing that a script writes is read from it.
 """
 
 import os
+import re
 import shlex
 import shutil
 from pathlib import Path
 
+import sdk
 from contracts.events import EventType
+from contracts.names import RUN_DIRECTORY
 
 # The parent is closed to other users of the host; inside the sandbox only uid 1000
 # lives, so the files themselves can be readable.
@@ -22,19 +25,43 @@ INTERPRETERS = {
     EventType.PYTHON: ("python3", "script.py"),
     EventType.NODEJS: ("node", "script.js"),
 }
+MODULE = "script.mjs"
+# A line that begins so is an ES module's, or one in a comment or a text: Node.js itself
+# is asked which, so a script that is CommonJS always runs as that.
+MODULE_HINT = re.compile(
+    r"^\s*(?:import\s*[\w{*'\"]|export\s+[\w{*])|^\S.*\bawait\b|^await\b", re.MULTILINE
+)
+# Exits 1 if the file cannot be a CommonJS module; what `node --check` says of that
+# differs between versions.
+MODULE_CHECK = (
+    'require("vm").compileFunction(require("fs").readFileSync(process.argv[1], "utf8")'
+    '.replace(/^#!.*/, ""), ["exports", "require", "module", "__filename", "__dirname"])'
+)
 LAUNCHER = "start"
 MISSING_MARK = "cronium: not in this image: "
 MISSING_CODE = 127
 
 
-def launcher(event_type: EventType) -> str:
-    """Return the sh program that sets the environment and becomes the script."""
+def launcher(event_type: EventType, maybe_module: bool = False) -> str:
+    """Return the sh program that sets the environment and becomes the script.
+
+    Args:
+        event_type: Whose interpreter it is for.
+        maybe_module: The script may be an ES module, which is there as such as well.
+    """
     interpreter, script = INTERPRETERS[event_type]
+    path = f"{RUN_DIRECTORY}/{script}"
+    check = ""
+    if maybe_module:
+        check = (
+            f"NODE_OPTIONS= node -e {quoted(MODULE_CHECK)} {path} >/dev/null 2>&1 || "
+            f"exec node {RUN_DIRECTORY}/{MODULE}\n"
+        )
     return (
         f"command -v {interpreter} >/dev/null 2>&1 || "
         f'{{ echo "{MISSING_MARK}{interpreter}" >&2; exit {MISSING_CODE}; }}\n'
-        f". /run/cronium/environment\n"
-        f"exec {interpreter} /run/cronium/{script}\n"
+        f". {RUN_DIRECTORY}/environment\n"
+        f"{check}exec {interpreter} {path}\n"
     )
 
 
@@ -45,7 +72,8 @@ def quoted(value: str) -> str:
 
 def environment_file(env: dict[str, str]) -> str:
     """Return the sh text that exports the variables; values are data, never code."""
-    return "".join(f"export {name}={quoted(value)}\n" for name, value in env.items())
+    own = "".join(f"export {name}={quoted(value)}\n" for name, value in env.items())
+    return own + sdk.environment(RUN_DIRECTORY)
 
 
 class RunDirectories:
@@ -75,14 +103,17 @@ class RunDirectories:
         directory = self.parent / key
         directory.mkdir(mode=DIRECTORY_MODE)
         directory.chmod(DIRECTORY_MODE)  # mkdir's mode is cut by the umask
+        module = event_type is EventType.NODEJS and bool(MODULE_HINT.search(script))
         texts = {
-            LAUNCHER: launcher(event_type),
+            LAUNCHER: launcher(event_type, module),
             INTERPRETERS[event_type][1]: script,
             "environment": environment_file(env),
         }
+        if module:
+            texts[MODULE] = script
         for name, text in texts.items():
             _write(directory / name, text.encode("utf-8", "surrogatepass"))
-        for name, data in documents.items():
+        for name, data in {**sdk.carried(), **documents}.items():
             _write(directory / name, data)
         return directory
 
@@ -111,7 +142,15 @@ class RunDirectories:
         return [entry.name for entry in self.parent.iterdir() if entry.is_dir()]
 
 
+def _make(folder: Path) -> None:
+    if not folder.is_dir():
+        _make(folder.parent)
+        folder.mkdir()
+        folder.chmod(DIRECTORY_MODE)
+
+
 def _write(path: Path, data: bytes) -> None:
+    _make(path.parent)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)

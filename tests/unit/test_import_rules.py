@@ -15,7 +15,7 @@ HTTP_LIBRARIES = {"httpx", "httpcore", "h11", "uvicorn"}
 ALLOWED = {
     "contracts": {"pydantic"},
     "workflows": {"contracts", "temporalio"},
-    "engines": {"contracts", "docker", "requests", *HTTP_LIBRARIES, "jinja2"},
+    "engines": {"contracts", "sdk", "docker", "requests", *HTTP_LIBRARIES, "jinja2"},
     "logstream": {"contracts", "orjson", "websockets"},
     "activities": {"contracts", "engines", "logstream", "temporalio", "orjson"},
 }

@@ -4,15 +4,16 @@
     cronium.set_variable("LAST_REGION", region)
     cronium.output({"done": True})
 
-`import cronium`, `from cronium import input, output` and a `Cronium()` of one's own work
-as well; `AsyncCronium` has the same calls as coroutines. Each name exists in snake_case
-and in camelCase. Values are any JSON value and come back with the type they had.
+`import cronium`, `from cronium import input, output` and a `Cronium()` of one's own
+work as well; `AsyncCronium` has the same calls as coroutines. Each name exists in
+snake_case and in camelCase. Values are any JSON value and come back with the type they
+had.
 
-A call that is refused raises `CroniumAPIError` (`.status_code`, `.message`); one that is
-not answered in 30 s raises `CroniumTimeoutError`; both are `CroniumError`. While the
+A call that is refused raises `CroniumAPIError` (`.status_code`, `.message`); one that
+is not answered in 30 s raises `CroniumTimeoutError`; both are `CroniumError`. While the
 worker restarts, calls wait and try again for up to 30 s.
 
-Nothing is imported before the first use, so a script that does not call us pays nothing.
+Nothing is imported before the first use, so scripts that do not call us pay nothing.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ _HOMES = {
     "CroniumAPIError": "_errors",
     "CroniumTimeoutError": "_errors",
 }
+
 
 def __getattr__(name: str) -> Any:
     if name == "__all__":  # asked for by `from cronium import *` alone

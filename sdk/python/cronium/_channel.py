@@ -34,7 +34,7 @@ class Connection:
 
     def exchange(self, request: bytes) -> tuple[int, bytes, bool]:
         """Send a request; return status, body and whether to keep the connection."""
-        try:
+        try:  # noqa: SIM105 (contextlib costs more than all of this)
             self.stream.sendall(request)
         except (BrokenPipeError, ConnectionResetError):
             # Whoever refuses a body that is too large answers before it has read it.
@@ -52,7 +52,7 @@ class Connection:
         self.stream.close()
 
     def _headers(self) -> dict[bytes, bytes]:
-        found = {}
+        found: dict[bytes, bytes] = {}
         while True:
             name, colon, value = self.reader.readline().partition(b":")
             if not colon:

@@ -1,0 +1,1 @@
+"""The compatibility suite: scripts as data, and a channel in memory for them."""
