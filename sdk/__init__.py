@@ -14,6 +14,7 @@ NODE = "node_modules/cronium"
 """Where Node.js looks for a package of a script beside it, in both module systems."""
 BASH = "sdk/bash"
 HOMES = {"python": PYTHON, "node": NODE, "bash": BASH}
+FOR_EDITORS = (".d.ts", ".d.mts", "py.typed")
 
 
 @cache
@@ -49,5 +50,5 @@ def _collect(folder: Traversable, home: str, found: dict[str, bytes]) -> None:
         if entry.is_dir():
             if entry.name != "__pycache__":
                 _collect(entry, path, found)
-        elif not entry.name.startswith("."):
+        elif not entry.name.endswith(FOR_EDITORS):
             found[path] = entry.read_bytes()

@@ -34,8 +34,9 @@ MODULE_HINT = re.compile(
 # Exits 1 if the file cannot be a CommonJS module; what `node --check` says of that
 # differs between versions.
 MODULE_CHECK = (
-    'require("vm").compileFunction(require("fs").readFileSync(process.argv[1], "utf8")'
-    '.replace(/^#!.*/, ""), ["exports", "require", "module", "__filename", "__dirname"])'
+    'const text = require("fs").readFileSync(process.argv[1], "utf8");'
+    'const names = ["exports", "require", "module", "__filename", "__dirname"];'
+    'require("vm").compileFunction(text.replace(/^#!.*/, ""), names)'
 )
 LAUNCHER = "start"
 MISSING_MARK = "cronium: not in this image: "

@@ -15,6 +15,7 @@
 # (12 is a number); cronium_setVariable and cronium.setVariable store their argument as text.
 # Needs bash 4.0 or newer.
 
+# shellcheck disable=SC2155 # quoting a text cannot fail
 CRONIUM_SDK_VERSION=3.0.0
 CRONIUM_API=${CRONIUM_SOCKET:+unix:$CRONIUM_SOCKET}
 CRONIUM_API=${CRONIUM_API:-${CRONIUM_RUNTIME_API:-}}
@@ -51,53 +52,60 @@ cronium_event_field() {
 # cronium_get_variable key: the value; nothing when it is not set.
 cronium_get_variable() {
   _cronium_need cronium_get_variable 1 "the name of a variable" "$@" || return 1
-  local _cronium_status _cronium_reply
-  _cronium_call GET "$(_cronium_variable "$1")" || return 1
+  local _cronium_status _cronium_reply _cronium_key=$1
+  _cronium_call GET variables/{} || return 1
   if [[ $_cronium_status == 404 ]]; then return 0; fi
   _cronium_check && _cronium_pick value data.value <<<"$_cronium_reply"
 }
 
 cronium_set_variable() {
   _cronium_need cronium_set_variable 2 "the name of a variable and its value" "$@" || return 1
-  _cronium_write PUT "$(_cronium_variable "$1")" "{\"value\":$(_cronium_typed "$2")}"
+  local _cronium_key=$1
+  _cronium_write PUT variables/{} "{\"value\":$(_cronium_typed "$2")}"
 }
 
 # cronium_variable_exists key: returns 0 when it is set, 1 when not.
 cronium_variable_exists() {
   _cronium_need cronium_variable_exists 1 "the name of a variable" "$@" || return 1
-  local _cronium_status _cronium_reply
-  _cronium_call GET "$(_cronium_variable "$1")" || return 1
+  local _cronium_status _cronium_reply _cronium_key=$1
+  _cronium_call GET variables/{} || return 1
   [[ $_cronium_status != 404 ]] && _cronium_check
 }
 
 cronium_delete_variable() {
   _cronium_need cronium_delete_variable 1 "the name of a variable" "$@" || return 1
-  _cronium_write DELETE "$(_cronium_variable "$1")"
+  local _cronium_key=$1
+  _cronium_write DELETE variables/{}
 }
 
 # cronium_list_variables [prefix]: an object with names and values.
 cronium_list_variables() {
-  local path=variables
-  if [[ -n ${1:-} ]]; then path+="?prefix=$(_cronium_escape "$1")"; fi
+  local path=variables _cronium_escaped
+  if [[ -n ${1:-} ]]; then
+    _cronium_escape "$1"
+    path+="?prefix=$_cronium_escaped"
+  fi
   _cronium_ask pretty data.variables GET "$path"
 }
 
 # cronium_increment_variable key [n=1]: adds as one step and prints the sum.
 cronium_increment_variable() {
   _cronium_need cronium_increment_variable 1 "the name of a variable" "$@" || return 1
+  local _cronium_key=$1
   local by=${2:-1}
   if ! _cronium_number "$by"; then
     _cronium_fail "cronium_increment_variable: '$by' is not a number"
     return 1
   fi
-  _cronium_ask value data.value POST "$(_cronium_variable "$1")/increment" "{\"by\":$by}"
+  _cronium_ask value data.value POST variables/{}/increment "{\"by\":$by}"
 }
 
 # cronium_append_variable key value [separator]: prints the whole.
 cronium_append_variable() {
   _cronium_need cronium_append_variable 2 "the name of a variable and a text" "$@" || return 1
+  local _cronium_key=$1
   local body="{\"value\":$(_cronium_quote "$2"),\"separator\":$(_cronium_quote "${3:-}")}"
-  _cronium_ask value data.value POST "$(_cronium_variable "$1")/append" "$body"
+  _cronium_ask value data.value POST variables/{}/append "$body"
 }
 
 # --- condition, log, progress ---------------------------------------------------------
@@ -215,7 +223,8 @@ cronium_getCondition() { cronium_get_condition; }
 
 cronium_setVariable() {
   _cronium_need cronium_setVariable 2 "the name of a variable and its value" "$@" || return 1
-  _cronium_write PUT "$(_cronium_variable "$1")" "{\"value\":$(_cronium_quote "$2")}" && echo true
+  local _cronium_key=$1
+  _cronium_write PUT variables/{} "{\"value\":$(_cronium_quote "$2")}" && echo true
 }
 
 # cronium_setCondition text: anything but nothing, false and 0 is true; prints which.

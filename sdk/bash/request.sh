@@ -59,49 +59,49 @@ _cronium_list() {
   printf '[%s]' "${list#,}"
 }
 
-# _cronium_escape text: the text as one segment of a path.
+# _cronium_escape text: sets _cronium_escaped to the text as one segment of a path.
 _cronium_escape() {
-  local LC_ALL=C text=$1 escaped= character index
+  local LC_ALL=C text=$1 character index
+  _cronium_escaped=
   for ((index = 0; index < ${#text}; index++)); do
     character=${text:index:1}
     case $character in
       [a-zA-Z0-9._~-]) ;;
       *) printf -v character '%%%02X' "'$character" && character=%${character: -2} ;;
     esac
-    escaped+=$character
+    _cronium_escaped+=$character
   done
-  printf '%s' "$escaped"
-}
-
-_cronium_variable() {
-  printf 'variables/%s' "$(_cronium_escape "$1")"
 }
 
 # --- JSON, read ---------------------------------------------------------------------------
 
-_cronium_first() {
-  local tool
-  for tool; do
-    if command -v "$tool" >/dev/null 2>&1; then
-      printf '%s' "$tool"
-      return
-    fi
+# _cronium_find name...: sets _cronium_tool, which the caller has made local, to the first
+# that is there. Results come by way of a variable where a subshell would cost more than
+# the work.
+_cronium_find() {
+  for _cronium_tool; do
+    if command -v "$_cronium_tool" >/dev/null 2>&1; then return 0; fi
   done
+  _cronium_tool=
+  return 1
 }
 
 _cronium_valid() {
-  case $(_cronium_first jq python3 node) in
+  local _cronium_tool
+  _cronium_find jq python3 node || return 0
+  case $_cronium_tool in
     jq) command jq -es 'length == 1' ;;
     python3) command python3 -ISc 'import json, sys; json.loads(sys.stdin.buffer.read())' ;;
     node) NODE_OPTIONS='' command node -e 'JSON.parse(require("fs").readFileSync(0, "utf8"))' ;;
-    *) cat ;;
   esac <<<"$1" >/dev/null 2>&1
 }
 
 # _cronium_pick format path: a part of the JSON on stdin; text without quotes unless the
 # format is pretty. With the format raw, null is nothing.
 _cronium_pick() {
-  case $(_cronium_first jq python3 node) in
+  local _cronium_tool
+  _cronium_find jq python3 node || true
+  case $_cronium_tool in
     jq)
       command jq -r --arg format "$1" --arg path "$2" '
         reduce ($path / "." | .[] | select(. != "")) as $key (.;
@@ -151,16 +151,24 @@ else if (value !== null || form !== "raw") console.log(JSON.stringify(value, nul
 # --- requests -----------------------------------------------------------------------------
 
 # _cronium_call method path [body]: sets _cronium_status and _cronium_reply, which the
-# caller has made local. A path without a leading slash is one of this execution.
+# caller has made local. A path without a leading slash is one of this execution; in it,
+# {} stands for _cronium_key, the name of a variable.
 _cronium_call() {
-  local path=$2 waited=0 errors=0 pause=50 code answer key= problem
+  local path=$2 _cronium_escaped waited=0 errors=0 pause=50 code answer key='' problem
   if [[ -z $CRONIUM_API ]]; then
     _cronium_fail "this needs the executor's channel, and CRONIUM_SOCKET is not set; scripts that the executor starts have it"
     return 1
   fi
-  if [[ $path != /* ]]; then path=/executions/$(_cronium_escape "$CRONIUM_EXEC_ID")/$path; fi
+  if [[ $path == *{}* ]]; then
+    _cronium_escape "${_cronium_key-}"
+    path=${path/\{\}/$_cronium_escaped}
+  fi
+  if [[ $path != /* ]]; then
+    _cronium_escape "$CRONIUM_EXEC_ID"
+    path=/executions/$_cronium_escaped/$path
+  fi
   # A request that is sent again because its answer was lost is done once.
-  if [[ $1 == POST ]]; then key=$(_cronium_key); fi
+  if [[ $1 == POST ]]; then _cronium_once; fi
   while :; do
     code=0
     answer=$(_cronium_send "$1" "$path" "${3:-}" "$key") || code=$?
@@ -193,9 +201,9 @@ _cronium_call() {
 
 # _cronium_check: whether the answer is a success; says why not.
 _cronium_check() {
-  local message=
+  local message='' _cronium_tool
   if [[ $_cronium_status == 2?? ]]; then return 0; fi
-  if [[ -n $(_cronium_first jq python3 node) ]]; then
+  if _cronium_find jq python3 node; then
     message=$(_cronium_pick raw message <<<"$_cronium_reply" 2>/dev/null) || message=
   fi
   _cronium_fail "API Error ($_cronium_status): ${message:-$_cronium_reply}"
@@ -215,8 +223,8 @@ _cronium_write() {
 
 # _cronium_read name file: what the executor says, or the run's own file; null is nothing.
 _cronium_read() {
-  local _cronium_status _cronium_reply file=${CRONIUM_RUN_DIR:-}/$2
-  if [[ -n $CRONIUM_API && -n $(_cronium_first curl python3 node socat) && -n $(_cronium_first jq python3 node) ]]; then
+  local _cronium_status _cronium_reply _cronium_tool file=${CRONIUM_RUN_DIR:-}/$2
+  if [[ -n $CRONIUM_API ]] && _cronium_find curl python3 node socat && _cronium_find jq python3 node; then
     _cronium_call GET "$1" && _cronium_check || return 1
     _cronium_reply=$(_cronium_pick pretty data <<<"$_cronium_reply") || return 1
   elif [[ -r $file ]]; then
@@ -239,30 +247,32 @@ _cronium_request() {
   _cronium_check && printf '%s\n' "$_cronium_reply"
 }
 
-_cronium_key() {
-  local key
+# _cronium_once: sets key to what no other request has.
+_cronium_once() {
   if ! read -r key 2>/dev/null </proc/sys/kernel/random/uuid; then
     key=$$-$BASHPID-$RANDOM$RANDOM$RANDOM$RANDOM
   fi
-  printf '%s' "$key"
 }
 
 # _cronium_send method path body key: one request; prints the answer and, on a line of its
 # own, the status. Returns 28 after 30 s, 3 without a tool, else not 0 when unreachable.
 # The token goes by way of a file descriptor, so that `ps` and `set -x` do not show it.
 _cronium_send() {
-  local socket=${CRONIUM_API#unix:} base=$CRONIUM_API tool
+  local socket=${CRONIUM_API#unix:} base=$CRONIUM_API _cronium_tool _cronium_head
   if [[ $CRONIUM_API == unix:* ]]; then base=http://cronium; else socket=; fi
-  tool=$(_cronium_first curl python3 node ${socket:+socat})
-  case $tool in
+  _cronium_find curl python3 node ${socket:+socat} || true
+  _cronium_headers "$4"
+  case $_cronium_tool in
     curl)
+      # Without Expect, curl does not wait a second before it sends much.
+      local head="header = \"${_cronium_head//$'\n'/$'"\nheader = "'}\""$'\nheader = "Expect:"'
       local options=(-q -s -g --max-time 30 -X "$1" -K /dev/fd/3 -w '\n%{http_code}')
       if [[ -n $socket ]]; then options+=(--unix-socket "$socket" --noproxy '*'); fi
       if [[ $1 != GET ]]; then options+=(--data-binary @-); fi
-      printf '%s' "$3" | command curl "${options[@]}" "${base%/}$2" 3<<<"$(_cronium_headers "$4" | _cronium_curl_headers)"
+      printf '%s' "$3" | command curl "${options[@]}" "${base%/}$2" 3<<<"$head"
       ;;
-    python3) printf '%s\n\n%s' "$(_cronium_headers "$4")" "$3" | command python3 -ISc "$_cronium_send_python" "$socket" "$1" "${base%/}$2" ;;
-    node) printf '%s\n\n%s' "$(_cronium_headers "$4")" "$3" | NODE_OPTIONS='' command node -e "$_cronium_send_node" "$socket" "$1" "${base%/}$2" ;;
+    python3) printf '%s\n\n%s' "$_cronium_head" "$3" | command python3 -ISc "$_cronium_send_python" "$socket" "$1" "${base%/}$2" ;;
+    node) printf '%s\n\n%s' "$_cronium_head" "$3" | NODE_OPTIONS='' command node -e "$_cronium_send_node" "$socket" "$1" "${base%/}$2" ;;
     socat) _cronium_send_socat "$@" ;;
     *)
       _cronium_fail "one of curl, python3, node or socat is needed to reach the executor; this image has none"
@@ -271,21 +281,15 @@ _cronium_send() {
   esac
 }
 
+# _cronium_headers key: sets _cronium_head, one header a line.
 _cronium_headers() {
-  printf 'Authorization: Bearer %s\nContent-Type: application/json' "$CRONIUM_TOKEN"
-  if [[ -n $1 ]]; then printf '\nIdempotency-Key: %s' "$1"; fi
-}
-
-_cronium_curl_headers() {
-  local line
-  # Without Expect, curl does not wait a second before it sends much.
-  printf 'header = "Expect:"\n'
-  while read -r line || [[ -n $line ]]; do printf 'header = "%s"\n' "$line"; done
+  _cronium_head="Authorization: Bearer $CRONIUM_TOKEN"$'\nContent-Type: application/json'
+  if [[ -n $1 ]]; then _cronium_head+=$'\nIdempotency-Key: '$1; fi
 }
 
 _cronium_send_socat() {
   local LC_ALL=C head answer
-  head="$1 $2 HTTP/1.0"$'\n'"Host: cronium"$'\n'"$(_cronium_headers "$4")"$'\n'"Content-Length: ${#3}"
+  head="$1 $2 HTTP/1.0"$'\n'"Host: cronium"$'\n'"$_cronium_head"$'\n'"Content-Length: ${#3}"
   answer=$(printf '%s\r\n\r\n%s' "${head//$'\n'/$'\r\n'}" "$3" | command socat -t 30 - "UNIX-CONNECT:${CRONIUM_API#unix:}" 2>/dev/null) || return 7
   head=${answer%%$'\r\n\r\n'*}
   if [[ ! $head =~ ^HTTP/1\.[01]\ ([0-9]{3}) ]]; then return 52; fi

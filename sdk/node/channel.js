@@ -61,6 +61,7 @@ class Channel {
     this.address = address;
     this.target = targetOf(address);
     this.thread = null;
+    this.outage = OUTAGE;
   }
 
   /**
@@ -76,7 +77,7 @@ class Channel {
       const reply = this.exchange(call);
       if (reply.status < 500) return reply;
       if (reply.status && !AWAY.includes(reply.status)) errors += 1;
-      if (errors >= tries || Date.now() + pause - begin > OUTAGE) throw this.problem(reply, timeout);
+      if (errors >= tries || Date.now() + pause - begin > this.outage) throw this.problem(reply, timeout);
       pauseFor(pause);
       pause = Math.min(pause * 2, LONGEST_PAUSE);
     }
@@ -118,7 +119,7 @@ class Channel {
     }
     return new CroniumError(
       `The executor cannot be reached at ${this.address}: ${reply.reason}. ` +
-        `It was tried for up to ${OUTAGE / 1000} s; is the worker running?`
+        `It was tried for up to ${this.outage / 1000} s; is the worker running?`
     );
   }
 }

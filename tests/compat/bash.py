@@ -127,8 +127,8 @@ CASES = [
     case(
         "tools",
         f"cronium_execute_tool_action http get {shlex.quote(json.dumps(CONFIG))}\n"
-        "{ cronium_send_email ' a@example.com, b@example.com' Hi Hello --cc c@example.com "
-        "--html\ncronium_send_email a@example.com Hi Hello\n"
+        "{ cronium_send_email ' a@example.com, b@example.com' Hi Hello "
+        "--cc c@example.com --html\ncronium_send_email a@example.com Hi Hello\n"
         "cronium_send_slack_message '#ops' done\n"
         "cronium_send_slack_message '#ops' done --username me --icon-emoji :x:\n"
         "cronium_send_discord_message 42 done; } >/dev/null\n"

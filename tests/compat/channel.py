@@ -6,11 +6,12 @@ misbehave: refuse, hang, or close before an answer.
 
 import json
 import re
+import socket
 import socketserver
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -150,6 +151,11 @@ class Handler(BaseHTTPRequestHandler):
     def setup(self) -> None:
         super().setup()
         self.server.channel.connections += 1
+        self.server.open.add(self.connection)
+
+    def finish(self) -> None:
+        self.server.open.discard(self.connection)
+        super().finish()
 
     def handle_one_request(self) -> None:
         try:
@@ -247,7 +253,7 @@ def serving(channel: Channel, path: Path | None, prefix: str = "") -> Iterator[s
         path.chmod(0o666)
     else:
         server = TcpServer(("127.0.0.1", 0), Handler)
-    server.channel, server.prefix = channel, prefix
+    server.channel, server.prefix, server.open = channel, prefix, set()
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     try:
@@ -260,6 +266,9 @@ def serving(channel: Channel, path: Path | None, prefix: str = "") -> Iterator[s
         channel.released.set()
         server.shutdown()
         server.server_close()
+        for connection in list(server.open):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
         thread.join()
 
 

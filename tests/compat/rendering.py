@@ -1,4 +1,4 @@
-"""Scenarios as scripts: each language in each style that users' scripts are written in."""
+"""Scenarios as scripts: each language in each style that users write."""
 
 import json
 import textwrap

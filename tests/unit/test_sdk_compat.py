@@ -1,4 +1,4 @@
-"""The compatibility suite, on this machine's interpreters: every name, style and type."""
+"""The compatibility suite on this machine: every name, style and type."""
 
 from pathlib import Path
 

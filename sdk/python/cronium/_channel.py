@@ -90,6 +90,7 @@ class Channel:
         self.address = address
         self.headers = headers
         self.ssl_context: ssl.SSLContext | None = None
+        self.outage = OUTAGE_SECONDS
         self._idle: list[Connection] = []
         self._split()
 
@@ -113,7 +114,7 @@ class Channel:
         Raises:
             CroniumAPIError: The executor kept answering with a status of 500 or above.
             CroniumTimeoutError: It did not answer in time.
-            CroniumError: It could not be reached for `OUTAGE_SECONDS`.
+            CroniumError: It could not be reached for `outage` seconds.
         """
         request = self._request(method, path, body)
         begin, errors = time.monotonic(), 0
@@ -128,7 +129,7 @@ class Channel:
                     return status, reply
                 problem = CroniumAPIError(status, message_of(status, reply))
                 errors += status not in AWAY
-            if errors >= tries or time.monotonic() + pause - begin > OUTAGE_SECONDS:
+            if errors >= tries or time.monotonic() + pause - begin > self.outage:
                 raise problem
             time.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
@@ -228,7 +229,7 @@ class Channel:
             )
         return CroniumError(
             f"The executor cannot be reached at {self.address}: {error}. "
-            f"It was tried for up to {OUTAGE_SECONDS:g} s; is the worker running?"
+            f"It was tried for up to {self.outage:g} s; is the worker running?"
         )
 
 
