@@ -29,7 +29,8 @@ const { Client, CALLS } = require('./client.js');
 const errors = require('./errors.js');
 
 function hidden(object, properties) {
-  for (const [name, value] of Object.entries(properties)) {
+  for (const name of Reflect.ownKeys(properties)) {
+    const value = properties[name];
     Object.defineProperty(object, name, { value, configurable: true, writable: true });
   }
   return object;
@@ -61,7 +62,7 @@ function settled(make) {
     return awaitable(value);
   }
   const own = () => value;
-  return hidden(Promise.resolve(value), { toJSON: own, valueOf: own, [Symbol.toPrimitive]: own });
+  return hidden(Promise.resolve(value), { toJSON: own, [Symbol.toPrimitive]: own });
 }
 
 class Cronium extends Client {}
