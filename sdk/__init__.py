@@ -1,8 +1,8 @@
 """The `cronium` helper that scripts use, and how a run's directory carries it.
 
-Its files lie in python/, node/ and bash/ and need nothing but the interpreter. They are
-put beside the script rather than into an image, so that every image has them and they
-are always those of the worker that answers them.
+Its files lie in python/, node/, bash/ and bin/ and need nothing but the interpreter.
+They are put beside the script rather than into an image, so that every image has them
+and they are always those of the worker that answers them.
 """
 
 from functools import cache
@@ -13,6 +13,8 @@ PYTHON = "sdk/python"
 NODE = "node_modules/cronium"
 """Where Node.js looks for a package of a script beside it, in both module systems."""
 BASH = "sdk/bash"
+BIN = "sdk/bin"
+COMMANDS = ("input", "output", "getVariable", "setVariable", "event")
 HOMES = {"python": PYTHON, "node": NODE, "bash": BASH}
 FOR_EDITORS = (".d.ts", ".d.mts", "py.typed")
 
@@ -23,7 +25,13 @@ def carried() -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     for folder, home in HOMES.items():
         _collect(files("sdk").joinpath(folder), home, found)
-    return found
+    command = files("sdk").joinpath("bin", "command").read_bytes()
+    return found | {f"{BIN}/cronium.{name}": command for name in COMMANDS}
+
+
+def executable(path: str) -> bool:
+    """Return whether a carried file is a command."""
+    return path.startswith(BIN)
 
 
 def environment(directory: str) -> str:
@@ -36,6 +44,7 @@ def environment(directory: str) -> str:
     """
     preload = f"--require={directory}/{NODE}/preload.cjs"
     return (
+        f'export PATH="$PATH:{directory}/{BIN}:{directory}/{BASH}"\n'
         f'export PYTHONPATH="{directory}/{PYTHON}${{PYTHONPATH:+:$PYTHONPATH}}"\n'
         f'export NODE_PATH="{directory}/node_modules${{NODE_PATH:+:$NODE_PATH}}"\n'
         f'export NODE_OPTIONS="{preload}${{NODE_OPTIONS:+ $NODE_OPTIONS}}"\n'

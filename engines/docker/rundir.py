@@ -19,6 +19,7 @@ from contracts.names import RUN_DIRECTORY
 PARENT_MODE = 0o700
 DIRECTORY_MODE = 0o755
 FILE_MODE = 0o444
+EXECUTABLE_MODE = 0o555
 
 INTERPRETERS = {
     EventType.BASH: ("bash", "script.sh"),
@@ -114,7 +115,10 @@ class RunDirectories:
             texts[MODULE] = script
         for name, text in texts.items():
             _write(directory / name, text.encode("utf-8", "surrogatepass"))
-        for name, data in {**sdk.carried(), **documents}.items():
+        for name, data in sdk.carried().items():
+            mode = EXECUTABLE_MODE if sdk.executable(name) else FILE_MODE
+            _write(directory / name, data, mode)
+        for name, data in documents.items():
             _write(directory / name, data)
         return directory
 
@@ -150,9 +154,9 @@ def _make(folder: Path) -> None:
         folder.chmod(DIRECTORY_MODE)
 
 
-def _write(path: Path, data: bytes) -> None:
+def _write(path: Path, data: bytes, mode: int = FILE_MODE) -> None:
     _make(path.parent)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
-        os.fchmod(descriptor, FILE_MODE)
+        os.fchmod(descriptor, mode)

@@ -44,7 +44,7 @@ cronium_event_field() {
   _cronium_need cronium_event_field 1 "the name of a field" "$@" || return 1
   local event path=${1//[/.}
   event=$(cronium_event) || return 1
-  if [[ -n $event ]]; then _cronium_pick raw "${path//]/}" <<<"$event"; fi
+  if [[ -n $event ]]; then _cronium_pick raw "${path//]/}" "$event"; fi
 }
 
 # --- variables ------------------------------------------------------------------------
@@ -55,7 +55,7 @@ cronium_get_variable() {
   local _cronium_status _cronium_reply _cronium_key=$1
   _cronium_call GET variables/{} || return 1
   if [[ $_cronium_status == 404 ]]; then return 0; fi
-  _cronium_check && _cronium_pick value data.value <<<"$_cronium_reply"
+  _cronium_check && _cronium_pick value data.value "$_cronium_reply"
 }
 
 cronium_set_variable() {
@@ -154,7 +154,8 @@ cronium_progress() {
 }
 
 cronium_sleep() {
-  command sleep "${1:?cronium_sleep: give the seconds to wait}"
+  _cronium_need cronium_sleep 1 "the seconds to wait" "$@" || return 1
+  command sleep "$1"
 }
 
 # --- tools ----------------------------------------------------------------------------

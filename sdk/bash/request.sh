@@ -89,19 +89,23 @@ _cronium_find() {
 _cronium_valid() {
   local _cronium_tool
   _cronium_find jq python3 node || return 0
-  case $_cronium_tool in
+  printf '%s' "$1" | case $_cronium_tool in
     jq) command jq -es 'length == 1' ;;
     python3) command python3 -ISc 'import json, sys; json.loads(sys.stdin.buffer.read())' ;;
     node) NODE_OPTIONS='' command node -e 'JSON.parse(require("fs").readFileSync(0, "utf8"))' ;;
-  esac <<<"$1" >/dev/null 2>&1
+  esac >/dev/null 2>&1
 }
 
-# _cronium_pick format path: a part of the JSON on stdin; text without quotes unless the
-# format is pretty. With the format raw, null is nothing.
+# _cronium_pick format path text: a part of the JSON; text without quotes unless the format
+# is pretty. With the format raw, null is nothing. (By a pipe: a here-string of a megabyte
+# would need room in /tmp.)
 _cronium_pick() {
   local _cronium_tool
-  _cronium_find jq python3 node || true
-  case $_cronium_tool in
+  if ! _cronium_find jq python3 node; then
+    _cronium_fail "one of jq, python3 or node is needed to read the answer"
+    return 1
+  fi
+  printf '%s' "$3" | case $_cronium_tool in
     jq)
       command jq -r --arg format "$1" --arg path "$2" '
         reduce ($path / "." | .[] | select(. != "")) as $key (.;
@@ -114,7 +118,6 @@ _cronium_pick() {
       ;;
     python3) command python3 -ISc "$_cronium_pick_python" "$1" "$2" ;;
     node) NODE_OPTIONS='' command node -e "$_cronium_pick_node" "$1" "$2" ;;
-    *) _cronium_fail "one of jq, python3 or node is needed to read the answer" && return 1 ;;
   esac
 }
 
@@ -204,7 +207,7 @@ _cronium_check() {
   local message='' _cronium_tool
   if [[ $_cronium_status == 2?? ]]; then return 0; fi
   if _cronium_find jq python3 node; then
-    message=$(_cronium_pick raw message <<<"$_cronium_reply" 2>/dev/null) || message=
+    message=$(_cronium_pick raw message "$_cronium_reply" 2>/dev/null) || message=
   fi
   _cronium_fail "API Error ($_cronium_status): ${message:-$_cronium_reply}"
   return 1
@@ -213,7 +216,7 @@ _cronium_check() {
 # _cronium_ask format pick method path [body]: prints a part of the answer.
 _cronium_ask() {
   local _cronium_status _cronium_reply
-  _cronium_call "$3" "$4" "${5:-}" && _cronium_check && _cronium_pick "$1" "$2" <<<"$_cronium_reply"
+  _cronium_call "$3" "$4" "${5:-}" && _cronium_check && _cronium_pick "$1" "$2" "$_cronium_reply"
 }
 
 _cronium_write() {
@@ -226,7 +229,7 @@ _cronium_read() {
   local _cronium_status _cronium_reply _cronium_tool file=${CRONIUM_RUN_DIR:-}/$2
   if [[ -n $CRONIUM_API ]] && _cronium_find curl python3 node socat && _cronium_find jq python3 node; then
     _cronium_call GET "$1" && _cronium_check || return 1
-    _cronium_reply=$(_cronium_pick pretty data <<<"$_cronium_reply") || return 1
+    _cronium_reply=$(_cronium_pick pretty data "$_cronium_reply") || return 1
   elif [[ -r $file ]]; then
     _cronium_reply=$(<"$file")
   else

@@ -180,6 +180,23 @@ CASES = [
         },
     ),
     case(
+        "commands for other programs",
+        "sh -c 'cronium.getVariable N; cronium.input; cronium.setVariable M x'\n"
+        "echo '[0]' | env -u BASH_ENV cronium.output\n"
+        "env -u BASH_ENV POSIXLY_CORRECT=1 sh -c cronium.event | jq .id",
+        '1\n{\n  "a": 1\n}\nVariable saved successfully\n'
+        'Output saved successfully\n"7"\n',
+        input={"a": 1},
+        before={"N": 1},
+        after={"variables": {"N": 1, "M": "x"}, "output": [0]},
+    ),
+    case(
+        "sourcing it by hand as well",
+        "source cronium.sh\ncronium_get_variable N",
+        "1\n",
+        before={"N": 1},
+    ),
+    case(
         "info",
         "cronium_info | grep -c -e 3.0.0 -e 'unix:/' "
         f"-e {EXECUTION} -e '{TOKEN[:10]}\\.\\.\\.$'",

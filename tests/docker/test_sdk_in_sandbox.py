@@ -153,7 +153,7 @@ def bare_image(docker_client: docker.APIClient) -> Iterator[str]:
         "ENV PYTHONPATH=/usr/share/mine\n"
     )
     subprocess.run(
-        ["docker", "build", "--quiet", "--tag", name, "-"],
+        ["docker", "build", "--quiet", "--network=none", "--tag", name, "-"],
         input=lines.encode(),
         # The plain builder is part of every engine; the newer one is not.
         env={**os.environ, "DOCKER_BUILDKIT": "0"},

@@ -1,6 +1,5 @@
 """The helper in Python: what it costs, what it leaves alone, threads and processes."""
 
-import ast
 import statistics
 import subprocess
 import sys
@@ -16,7 +15,6 @@ from tests.compat.channel import Channel, serving
 from tests.compat.script import Bench, Ran
 
 FOLDER = Path(sdk.__file__).parent / "python"
-SOURCES = sorted(FOLDER.rglob("*.py"))
 IMPORT_BUDGET = 0.015
 """Seconds that `from cronium import input` may add to the start of a script."""
 
@@ -34,23 +32,6 @@ def bench(channel: Channel, tmp_path: Path) -> Iterator[Bench]:
 
 def python(bench: Bench, script: str, **env: str) -> Ran:
     return bench.run(EventType.PYTHON, script, **env)
-
-
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
-def test_python_3_7_can_read_it(path: Path) -> None:
-    ast.parse(path.read_text(), feature_version=(3, 7))
-
-
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
-def test_it_needs_the_standard_library_alone(path: Path) -> None:
-    for node in ast.walk(ast.parse(path.read_text())):
-        names = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            names = [node.module or ""]
-        for name in names:
-            assert name.split(".")[0] in {*sys.stdlib_module_names, "cronium"}
 
 
 def test_importing_it_is_cheap() -> None:
@@ -212,6 +193,35 @@ def test_modules_and_sitecustomize_of_the_user_are_kept(
         PYTHONPATH=str(mine),
     )
     assert (ran.out, ran.err) == (f"3 4 {mine}/sitecustomize.py 0\n", "")
+
+
+CHUNKED = """
+import socket
+from cronium._channel import Connection
+ours, theirs = socket.socketpair()
+theirs.sendall(
+    b"HTTP/1.1 200 OK\\r\\ntransfer-encoding: Chunked\\r\\n\\r\\n"
+    b"3;x=y\\r\\nabc\\r\\n2\\r\\nde\\r\\n0\\r\\n\\r\\n"
+    b"HTTP/1.0 404 No\\r\\nContent-Length: 2\\r\\n\\r\\nno"
+    b"HTTP/1.1 200 OK\\r\\nContent-Length: 5\\r\\n\\r\\ncut"
+)
+theirs.shutdown(socket.SHUT_WR)
+connection = Connection(ours)
+print(connection.exchange(b"1"), connection.exchange(b"2"))
+for _ in range(2):
+    try: connection.exchange(b"3")
+    except ConnectionResetError as error: print(error)
+"""
+
+
+def test_answers_in_chunks_and_answers_cut_short_are_understood(bench: Bench) -> None:
+    ran = python(bench, CHUNKED)
+    assert (ran.out, ran.err) == (
+        "(200, b'abcde', True) (404, b'no', False)\n"
+        "the connection was closed inside an answer\n"
+        "the connection was closed before an answer\n",
+        "",
+    )
 
 
 def test_outside_of_a_run_importing_works_and_a_call_says_what_is_missing() -> None:
