@@ -63,6 +63,7 @@ def launcher(event_type: EventType, maybe_module: bool = False) -> str:
         f"command -v {interpreter} >/dev/null 2>&1 || "
         f'{{ echo "{MISSING_MARK}{interpreter}" >&2; exit {MISSING_CODE}; }}\n'
         f". {RUN_DIRECTORY}/environment\n"
+        f"{sdk.environment(RUN_DIRECTORY)}"
         f"{check}exec {interpreter} {path}\n"
     )
 
@@ -74,8 +75,7 @@ def quoted(value: str) -> str:
 
 def environment_file(env: dict[str, str]) -> str:
     """Return the sh text that exports the variables; values are data, never code."""
-    own = "".join(f"export {name}={quoted(value)}\n" for name, value in env.items())
-    return own + sdk.environment(RUN_DIRECTORY)
+    return "".join(f"export {name}={quoted(value)}\n" for name, value in env.items())
 
 
 class RunDirectories:

@@ -69,13 +69,12 @@ class Bench:
             env={**self.environment(), **env},
             documents=self.documents,
         )
-        for name in (LAUNCHER, "environment"):
-            file = self.directory / name
-            text = file.read_text().replace(f"{RUN_DIRECTORY}/", f"{self.directory}/")
-            file.unlink()
-            file.write_text(text)
+        start = self.directory / LAUNCHER
+        text = start.read_text().replace(f"{RUN_DIRECTORY}/", f"{self.directory}/")
+        start.unlink()
+        start.write_text(text)
         done = subprocess.run(
-            ["/bin/sh", str(self.directory / LAUNCHER)],
+            ["/bin/sh", str(start)],
             env={"PATH": self.path, "HOME": str(self.parent), "LANG": "C.UTF-8"},
             cwd=self.parent,
             stdin=subprocess.DEVNULL,

@@ -107,6 +107,13 @@ def test_the_types_accept_what_works(name: str, errors: int, tmp_path: Path) -> 
     assert done.stdout.count("error TS") == errors, done.stdout
 
 
+def test_the_helper_s_own_settings_are_not_taken_for_the_run_s(tmp_path: Path) -> None:
+    runs = RunDirectories(tmp_path / "runs")
+    env = {"PYTHONPATH": "/mine", "X": "it's $HOME"}
+    runs.create("k", event_type=EventType.NODEJS, script="", env=env, documents={})
+    assert runs.environment("k") == env
+
+
 def test_a_run_s_directory_carries_it_for_everybody_to_read(tmp_path: Path) -> None:
     directory = RunDirectories(tmp_path / "runs").create(
         "k", event_type=EventType.BASH, script=":", env={}, documents={}
