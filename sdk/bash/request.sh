@@ -37,7 +37,9 @@ _cronium_number() {
 
 # _cronium_typed text: itself when it is JSON, otherwise quoted.
 _cronium_typed() {
-  local start=${1#"${1%%[![:space:]]*}"}
+  # Only the beginning is looked at: trimming a megabyte of spaces takes bash minutes.
+  local start=${1:0:100}
+  start=${start#"${start%%[![:space:]]*}"}
   case ${start:0:1} in
     [\{\[\"]) if _cronium_valid "$1"; then printf '%s' "$1" && return; fi ;;
     [-0-9]) if _cronium_number "$1"; then printf '%s' "$1" && return; fi ;;
@@ -171,7 +173,7 @@ _cronium_call() {
     path=/executions/$_cronium_escaped/$path
   fi
   # A request that is sent again because its answer was lost is done once.
-  if [[ $1 == POST ]]; then _cronium_once; fi
+  if [[ $1 != GET ]]; then _cronium_once; fi
   while :; do
     code=0
     answer=$(_cronium_send "$1" "$path" "${3:-}" "$key") || code=$?

@@ -209,7 +209,7 @@ const parts = {
       Accept: 'application/json',
     };
     // A request that is sent again because its answer was lost is done once.
-    if (method === 'POST') headers['Idempotency-Key'] = crypto.randomBytes(16).toString('hex');
+    if (method !== 'GET') headers['Idempotency-Key'] = crypto.randomBytes(16).toString('hex');
     if (data !== undefined) headers['Content-Length'] = Buffer.byteLength(data);
     return headers;
   },

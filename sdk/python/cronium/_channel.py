@@ -209,7 +209,7 @@ class Channel:
     def _request(self, method: str, path: str, body: bytes | None) -> bytes:
         lines = [f"{method} {self._prefix}{path} HTTP/1.1", f"Host: {self._host_line}"]
         lines += [f"{name}: {value}" for name, value in self.headers.items()]
-        if method == "POST":
+        if method != "GET":
             # A request that is sent again because its answer was lost is done once.
             lines.append(f"Idempotency-Key: {os.urandom(16).hex()}")
         if body is not None:
