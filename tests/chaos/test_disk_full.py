@@ -27,8 +27,7 @@ async def cramped(tmp_path: Path) -> AsyncIterator[tuple[Plant, Path]]:
     mount("-t", "tmpfs", "-o", f"size={SIZE_MB}m", "tmpfs", str(disk))
     # The files of the runs lie elsewhere, as by default (/run/cronium).
     plant = Plant(tmp_path / "plant", DOCKER_RUN_DIR=tmp_path / "run")
-    del plant.workers["worker"]
-    plant.worker = plant.add_worker("worker", disk / "state")
+    plant.replace_worker(state=disk / "state")
     try:
         await plant.start()
         yield plant, disk
