@@ -5,7 +5,7 @@ their connections and holds their requests, `daemon` is a Docker daemon to break
 `watch` and `truth` say what really happened. `soak` is all of it for hours.
 
 Moments are random; `CRONIUM_CHAOS_SEED=… make test` repeats those of an earlier run,
-whose seed is in the head of its output. `make chaos` has more rounds and longer outages.
+whose seed is in the head of its output. `make chaos` has more rounds, longer outages.
 
 Which test proves which row of the list of disasters (others than those of this folder
 are named with theirs):
