@@ -71,7 +71,7 @@ async def test_a_secret_stays_masked_when_another_worker_reads_on(
     (tmp_path / "keys" / "TOKEN").write_text(secret)
     try:
         await plant.start()
-        body = event(script, env={"TOKEN": {"secret": "TOKEN"}})
+        body = event(script, env=[{"name": "TOKEN", "secret": "TOKEN"}])
         handle = await plant.caller.start(body)
         execution = handle.id.rpartition(":")[2]
         await plant.watch.saw("start", execution)
