@@ -3,6 +3,7 @@
 import asyncio
 
 from contracts.results import Status
+from tests.chaos.conftest import long_only
 from tests.chaos.plant import HEARTBEAT_TIMEOUT, Plant
 from tests.chaos.scripts import Numbered
 from tests.chaos.truth import (
@@ -43,6 +44,7 @@ async def test_two_hosts_of_one_name_never_run_a_script_twice(plant: Plant) -> N
     await twin.stop()
 
 
+@long_only
 async def test_a_standby_that_cannot_have_the_lock_takes_no_run(plant: Plant) -> None:
     # The first is frozen, not dead: it still holds the lock and comes back.
     standby = plant.add_worker("standby", WORKER_STANDBY="true")

@@ -26,10 +26,10 @@ async def test_a_deploy_is_not_noticed_by_a_script(plant: Plant) -> None:
 
 
 async def test_many_deploys_in_a_row_are_not_noticed(plant: Plant) -> None:
-    runs = [await plant.begin(Numbered(lines=160, pause=0.05)) for _ in range(3)]
+    runs = [await plant.begin(Numbered(lines=100, pause=0.05)) for _ in range(3)]
     for run in runs:
         await plant.running(run)
-    for _ in rounds(3, 10):
+    for _ in rounds(2, 10):
         plant.worker.terminate()
         assert await plant.worker.ended(SECONDS_TO_STOP) == 0
         await plant.worker.start()
