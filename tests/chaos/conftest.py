@@ -44,6 +44,9 @@ def dice(request: pytest.FixtureRequest) -> random.Random:
     return random.Random(f"{SEED} {request.node.name}")
 
 
+long_only = pytest.mark.skipif(not LONG, reason="in the long form alone: `make chaos`")
+
+
 def rounds(short: int, long: int) -> range:
     """Return how often to try: few times by default, often in the long form."""
     return range(long if LONG else short)

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -53,6 +54,7 @@ class Plant:
         directory: State, logs and database of all parts.
         socket: The Docker daemon's.
         wired: Whether wires lie between the worker and its two servers.
+        variables: Variables of gateway and workers that are not ours.
         settings: More `CRONIUM_*` variables of every worker, without the prefix.
     """
 
@@ -65,12 +67,14 @@ class Plant:
         *,
         socket: str = DOCKER_SOCKET,
         wired: bool = True,
+        variables: Mapping[str, str] | None = None,
         **settings: Any,
     ) -> None:
         self.directory = directory
         self.instance = "chaos-" + secrets.token_hex(4)
         self.socket = socket
         self.settings = settings
+        self._variables = dict(variables or {})
         self.state = directory / "state"
         self.state.mkdir(parents=True)
         port, ui, gateway = pick_port(), pick_port(), pick_port()
@@ -99,6 +103,10 @@ class Plant:
         self.workers: dict[str, Part] = {}
         self.health: dict[str, str] = {}
         self.worker = self.add_worker("worker")
+
+    def replace_worker(self, state: Path | None = None, **more: Any) -> None:
+        """Make the first worker another one, before anything is started."""
+        self.worker = self.add_worker("worker", state, **more)
 
     def add_worker(self, name: str, state: Path | None = None, **more: Any) -> Part:
         """Return a further worker, not yet started.
@@ -268,9 +276,8 @@ class Plant:
             "LOG_FORMAT": "console",
             **settings,
         }
-        return clean_environment(
-            **{f"CRONIUM_{name}": str(value) for name, value in own.items()}
-        )
+        named = {f"CRONIUM_{name}": str(value) for name, value in own.items()}
+        return clean_environment(**named, **self._variables)
 
     def _secret(self) -> str:
         return tokens.load_or_create_secret(self.state / "gateway.secret")

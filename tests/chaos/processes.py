@@ -16,7 +16,8 @@ from pathlib import Path
 
 import httpx
 
-Ready = Callable[[], Awaitable[bool]]
+Ready = Callable[[], Awaitable[str]]
+"""Returns what is missing, "" when it does its work."""
 
 POLL_SECONDS = 0.05
 START_SECONDS = 60.0
@@ -32,7 +33,7 @@ class Part:
         command: The same for every life.
         environment: All of its variables.
         log: File that the output of all lives goes to.
-        ready: Says whether it does its work.
+        ready: Says what it lacks to do its work.
     """
 
     def __init__(
@@ -84,14 +85,15 @@ class Part:
         Raises:
             AssertionError: It ended, or it is not ready in time; with its last words.
         """
+        missing = "no answer"
         try:
             async with asyncio.timeout(seconds):
-                while not await self._ready():
+                while missing := await self._ready():
                     assert self.running, self.words("ended instead of getting ready")
                     await asyncio.sleep(POLL_SECONDS)
         except TimeoutError:
             raise AssertionError(
-                self.words(f"was not ready within {seconds:g} s")
+                self.words(f"was not ready within {seconds:g} s ({missing})")
             ) from None
 
     def signal(self, number: int) -> None:
@@ -193,12 +195,13 @@ def resources_of(pid: int) -> Resources:
 def answers(url: str) -> Ready:
     """Return a check for 200 from a URL."""
 
-    async def ask() -> bool:
+    async def ask() -> str:
         try:
             async with httpx.AsyncClient(timeout=2, trust_env=False) as http:
-                return (await http.get(url)).status_code == 200
-        except httpx.HTTPError:
-            return False
+                reply = await http.get(url)
+        except httpx.HTTPError as error:
+            return repr(error)
+        return "" if reply.status_code == 200 else reply.text
 
     return ask
 
@@ -206,13 +209,13 @@ def answers(url: str) -> Ready:
 def listens(port: int) -> Ready:
     """Return a check for a listener on a port of this machine."""
 
-    async def ask() -> bool:
+    async def ask() -> str:
         try:
             _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except OSError:
-            return False
+        except OSError as error:
+            return repr(error)
         writer.close()
-        return True
+        return ""
 
     return ask
 
@@ -220,13 +223,13 @@ def listens(port: int) -> Ready:
 def listens_on(path: Path) -> Ready:
     """Return a check for a listener on a Unix socket."""
 
-    async def ask() -> bool:
+    async def ask() -> str:
         try:
             _, writer = await asyncio.open_unix_connection(str(path))
-        except OSError:
-            return False
+        except OSError as error:
+            return repr(error)
         writer.close()
-        return True
+        return ""
 
     return ask
 

@@ -16,19 +16,20 @@ from tests.chaos.plant import Plant
 from tests.chaos.scripts import Numbered
 from tests.chaos.truth import broken_numbers, check, complain, nothing_left
 
-SIZE_MB = 8
+SIZE_MB = 16
 
 
 @pytest.fixture
 async def cramped(tmp_path: Path) -> AsyncIterator[tuple[Plant, Path]]:
-    """A plant whose worker keeps its state on a disk of 8 MB."""
+    """A plant whose worker keeps its state on a disk of 16 MB."""
     disk = tmp_path / "disk"
     disk.mkdir()
     mount("-t", "tmpfs", "-o", f"size={SIZE_MB}m", "tmpfs", str(disk))
     # The files of the runs lie elsewhere, as by default (/run/cronium).
-    plant = Plant(tmp_path / "plant", DOCKER_RUN_DIR=tmp_path / "run")
-    del plant.workers["worker"]
-    plant.worker = plant.add_worker("worker", disk / "state")
+    plant = Plant(
+        tmp_path / "plant", DOCKER_RUN_DIR=tmp_path / "run", LOGS_MIN_FREE="4MB"
+    )
+    plant.replace_worker(state=disk / "state")
     try:
         await plant.start()
         yield plant, disk

@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from contracts.results import Status
+from tests.chaos.conftest import long_only
 from tests.chaos.daemon import Daemon, remove_tree
 from tests.chaos.plant import DOCKER_SOCKET, Plant
 from tests.chaos.processes import Part
@@ -87,9 +88,9 @@ async def not_ready(plant: Plant, seconds: float = 20) -> str:
 
 
 async def all_slots_work(plant: Plant) -> None:
-    """Run as many scripts at once as there are slots, twice over."""
+    """Run more scripts at once than there are slots."""
     await plant.worker.ready()
-    runs = [await plant.begin(Numbered(lines=10, pause=0.02)) for _ in range(SLOTS * 2)]
+    runs = [await plant.begin(Numbered(lines=10, pause=0.02)) for _ in range(SLOTS + 2)]
     for run in runs:
         await check(plant, run)
     await nothing_left(plant)
@@ -127,6 +128,7 @@ async def test_without_live_restore_a_run_ends_and_does_not_pass_for_its_own_fai
     await all_slots_work(plant)
 
 
+@long_only
 async def test_without_live_restore_an_idempotent_event_is_run_again(
     start: Start,
 ) -> None:
@@ -172,6 +174,7 @@ async def test_a_daemon_that_hangs_makes_the_host_not_ready_and_others_take_over
     await all_slots_work(plant)
 
 
+@long_only
 async def test_a_worker_that_dies_while_the_daemon_hangs_finds_its_run_again(
     start: Start,
 ) -> None:

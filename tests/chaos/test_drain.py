@@ -26,10 +26,10 @@ async def test_a_deploy_is_not_noticed_by_a_script(plant: Plant) -> None:
 
 
 async def test_many_deploys_in_a_row_are_not_noticed(plant: Plant) -> None:
-    runs = [await plant.begin(Numbered(lines=160, pause=0.05)) for _ in range(3)]
+    runs = [await plant.begin(Numbered(lines=100, pause=0.05)) for _ in range(3)]
     for run in runs:
         await plant.running(run)
-    for _ in rounds(3, 10):
+    for _ in rounds(2, 10):
         plant.worker.terminate()
         assert await plant.worker.ended(SECONDS_TO_STOP) == 0
         await plant.worker.start()
@@ -97,7 +97,8 @@ async def test_a_cancel_while_no_worker_lives_is_carried_out_by_the_next(
     await plant.worker.start()
     result = await plant.result(run)
     assert result.status is Status.CANCELLED, result
-    await plant.watch.saw("destroy", run.execution)
+    # Cancelled means stopped: TERM, the grace of 5 s, KILL, gone.
+    await plant.watch.saw("destroy", run.execution, 7)
     assert len(plant.watch.of(run.execution, "start")) == 1
     await nothing_left(plant)
 
@@ -105,19 +106,22 @@ async def test_a_cancel_while_no_worker_lives_is_carried_out_by_the_next(
 async def test_a_host_that_never_comes_back_ends_the_run_as_lost(
     plant: Plant,
 ) -> None:
+    # How long a host is waited for is fixed when a run begins.
+    plant.worker.kill()
+    brief = plant.add_worker("brief", WORKER_RESUME_WINDOW="3s")
+    await brief.start()
     run = await plant.begin(Numbered(lines=60, pause=0.05))
     await plant.running(run)
-    plant.worker.kill()
+    brief.kill()
     # Another host with workflows, so that somebody can say that the first is gone.
     other = plant.add_worker(
         "other",
         plant.directory / "other",
         INSTANCE=plant.instance + "-o",
-        WORKER_RESUME_WINDOW="3s",
         ROLE="workflow",
     )
     await other.start()
-    result = await plant.result(run, 90)
+    result = await plant.result(run)
     assert result.status is Status.LOST
     assert result.error is not None
     assert result.error.type == "HostLost"

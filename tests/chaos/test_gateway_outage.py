@@ -21,7 +21,7 @@ MEMORY_ROOM_MB = 60.0
 async def test_a_gateway_that_is_killed_again_and_again_loses_no_line(
     plant: Plant, dice: random.Random
 ) -> None:
-    run = await plant.begin(Numbered(lines=2000, pause=0.002, code=3))
+    run = await plant.begin(Numbered(lines=1000, pause=0.002, code=3))
     for _ in rounds(3, 20):
         await asyncio.sleep(dice.uniform(0.2, 1.2))
         plant.gateway.kill()
@@ -83,9 +83,10 @@ async def test_worker_and_gateway_killed_together_lose_nothing(plant: Plant) -> 
 async def test_a_viewer_that_is_cut_off_every_two_seconds_rebuilds_the_log(
     plant: Plant,
 ) -> None:
-    seconds = length(10, 300)
-    # About a thousand lines a second on two streams.
-    script = Numbered(lines=int(seconds * 500), pause=0.002)
+    seconds = length(8, 300)
+    # As fast as bash can with a fork between two lines: some hundred a second on each
+    # stream.
+    script = Numbered(lines=int(seconds * 200), pause=0.002)
     await plant.caller.run(_warm_up())
     before = plant.worker.resources(), plant.gateway.resources()
     run = await plant.begin(script)
@@ -95,7 +96,7 @@ async def test_a_viewer_that_is_cut_off_every_two_seconds_rebuilds_the_log(
         await asyncio.wait([watching], timeout=2)
         plant.to_gateway.drop()
     after = plant.worker.resources(), plant.gateway.resources()
-    assert viewer.connections > 3
+    assert viewer.connections >= 3
     await complain(
         plant,
         run.execution,

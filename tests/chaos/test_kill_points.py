@@ -44,8 +44,7 @@ async def gated(tmp_path_factory: Any) -> AsyncIterator[tuple[Plant, Gate]]:
     await gate.start()
     plant = Plant(directory / "plant", wired=False)
     # Only the worker goes through the gate: what watches it must see all.
-    del plant.workers["worker"]
-    plant.worker = plant.add_worker("worker", DOCKER_SOCKET=gate.path)
+    plant.replace_worker(DOCKER_SOCKET=gate.path)
     try:
         await plant.start()
         yield plant, gate

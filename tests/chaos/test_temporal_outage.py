@@ -46,7 +46,7 @@ async def test_temporal_and_worker_killed_together_lose_nothing(plant: Plant) ->
 async def test_a_worker_cut_off_for_longer_than_its_timeout_runs_nothing_twice(
     plant: Plant,
 ) -> None:
-    run = await plant.begin(Numbered(lines=250, pause=0.05, code=4))
+    run = await plant.begin(Numbered(lines=160, pause=0.05, code=4))
     await plant.running(run, lines=5)
     plant.to_temporal.swallow()
     await asyncio.sleep(length(HEARTBEAT_TIMEOUT * 2, 30))
@@ -113,7 +113,7 @@ async def test_a_worker_that_was_frozen_meets_the_order_to_go_on_with_its_own_ru
     plant: Plant,
 ) -> None:
     # Its old activity knows nothing of the timeout: both claim the same container.
-    run = await plant.begin(Numbered(lines=300, pause=0.05, code=8))
+    run = await plant.begin(Numbered(lines=180, pause=0.05, code=8))
     await plant.running(run, lines=5)
     plant.worker.freeze()
     await asyncio.sleep(HEARTBEAT_TIMEOUT * 2)
