@@ -15,7 +15,9 @@ HTTP_LIBRARIES = {"httpx", "httpcore", "h11", "uvicorn"}
 ALLOWED = {
     "contracts": {"pydantic"},
     "workflows": {"contracts", "temporalio"},
-    "engines": {"contracts", "docker", "requests", *HTTP_LIBRARIES, "jinja2"},
+    "engines": {
+        "contracts", "docker", "requests", *HTTP_LIBRARIES, "jinja2", "apprise",
+    },
     "logstream": {"contracts", "orjson", "websockets"},
     "activities": {"contracts", "engines", "logstream", "temporalio", "orjson"},
 }
