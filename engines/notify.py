@@ -117,7 +117,8 @@ class Notifier:
             good: As for `send`.
         """
         with _collecting() as problems:
-            service = self._service(url, label)
+            # The first one loads all of Apprise's services, which takes a second.
+            service = await asyncio.to_thread(self._service, url, label)
             if service is None:
                 raise TargetInvalid(f"{label} is not a usable address{_why(problems)}")
             kind = {None: NotifyType.INFO, True: NotifyType.SUCCESS}

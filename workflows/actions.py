@@ -127,7 +127,11 @@ class FollowUp:
                     delivery = await deliver(
                         self._request, self._result, self._admission, index, action
                     )
-                    changes = delivery.model_dump()
+                    changes = {
+                        "notified": delivery.notified,
+                        "http_status": delivery.http_status,
+                        "attempts": delivery.attempts,
+                    }
         except ActionFailed as failure:
             self._update(
                 index,
