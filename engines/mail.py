@@ -12,7 +12,7 @@ import ssl
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.policy import SMTP
-from email.utils import formatdate, getaddresses, make_msgid, parseaddr
+from email.utils import formatdate, make_msgid, parseaddr
 from functools import partial
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -144,15 +144,14 @@ def _message(server: MailServer, mail: Mail) -> tuple[EmailMessage, list[str]]:
 
 
 def _addresses(field: str, values: list[str]) -> list[str]:
-    found = [address for _, address in getaddresses(values, strict=True)]
-    if any(not _is_address(address) for address in found):
+    text = ", ".join(values)
+    # The parser that writes the header reads the envelope's addresses as well.
+    header = SMTP.header_factory("to", text)
+    found = [] if not text else [one.addr_spec for one in header.addresses]
+    whole = all(one.username and one.domain for one in header.addresses)
+    if (text and not whole) or header.defects or not text.isprintable():
         raise RequestRefused(f"{field}: expected addresses such as ada@example.org")
     return found
-
-
-def _is_address(text: str) -> bool:
-    local, at, domain = text.rpartition("@")
-    return bool(local and at and domain) and text.isprintable() and " " not in text
 
 
 def _domain(address: str) -> str:

@@ -43,10 +43,10 @@ class _Collector(logging.Handler):
             found.append(record.getMessage())
 
 
-_collector = _Collector(logging.WARNING)
-logging.getLogger("apprise").addHandler(_collector)
+logging.getLogger("apprise").addHandler(_Collector(logging.WARNING))
 # What it says is in our errors, masked; as it is it may have addresses in it.
 logging.getLogger("apprise").propagate = False
+logging.getLogger("urllib3").setLevel(logging.WARNING)
 
 
 class Notifier:
@@ -120,7 +120,8 @@ class Notifier:
             # The first one loads all of Apprise's services, which takes a second.
             service = await asyncio.to_thread(self._service, url, label)
             if service is None:
-                raise TargetInvalid(f"{label} is not a usable address{_why(problems)}")
+                why = mask(_why(problems), url)
+                raise TargetInvalid(f"{label} is not a usable address{why}")
             kind = {None: NotifyType.INFO, True: NotifyType.SUCCESS}
             sending = service.async_notify(
                 title=" ".join(subject.split()),

@@ -4,6 +4,7 @@ Nothing of an answer but its status and Retry-After is used: its body is not rea
 """
 
 import asyncio
+import logging
 import ssl
 import time
 from collections.abc import Callable
@@ -13,6 +14,10 @@ from email.utils import parsedate_to_datetime
 import httpx
 
 from contracts.errors import DeliveryFailed, DeliveryRefused
+
+# They write URLs, which may have tokens in them, into the worker's own log.
+for _name in ("httpx", "httpcore"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
 
 # A receiver cannot put us off for longer.
 LONGEST_RETRY_AFTER = 300.0
