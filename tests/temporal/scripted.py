@@ -17,6 +17,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
+from activities import ActionActivities
 from contracts import names
 from contracts.deliveries import (
     SEND_CALLBACK,
@@ -240,14 +241,20 @@ class Scripted:
 
     @contextlib.asynccontextmanager
     async def following(
-        self, script: Script, *, answers: bool = True
+        self,
+        script: Script,
+        *,
+        answers: bool = True,
+        real: ActionActivities | None = None,
     ) -> AsyncIterator[None]:
         """Run the workers of a script.
 
         Args:
             script: What the activities do.
             answers: Whether the host's own queue is polled.
+            real: What sends messages and callbacks instead of the script.
         """
+        hands = real or script
         async with contextlib.AsyncExitStack() as stack:
             await stack.enter_async_context(
                 Worker(
@@ -268,7 +275,7 @@ class Scripted:
                 Worker(
                     self.client,
                     task_queue=names.actions_queue(self.queue),
-                    activities=[script.send_message, script.send_callback],
+                    activities=[hands.send_message, hands.send_callback],
                 )
             )
             if answers:
@@ -284,10 +291,15 @@ class Scripted:
         )
 
     async def play(
-        self, script: Script, *, answers: bool = True, **fields: Any
+        self,
+        script: Script,
+        *,
+        answers: bool = True,
+        real: ActionActivities | None = None,
+        **fields: Any,
     ) -> tuple[ExecutionResult, WorkflowHandle[Any, ExecutionResult]]:
         """Run an event to its end."""
-        async with self.following(script, answers=answers):
+        async with self.following(script, answers=answers, real=real):
             handle = await self.start(script, **fields)
             return await asyncio.wait_for(handle.result(), 60), handle
 
