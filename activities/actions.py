@@ -4,13 +4,14 @@ Temporal's retry policy makes the tries; an error says whether another makes sen
 how long to wait. Secrets are looked up here and are in no history.
 """
 
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from contracts.deliveries import (
     SEND_CALLBACK,
@@ -25,6 +26,8 @@ from contracts.results import Status
 from engines.callback import CallbackSender
 from engines.messages import render_message
 from engines.notify import Notifier
+
+logger = logging.getLogger(__name__)
 
 Variables = Callable[[str], Awaitable[dict[str, Any]]]
 """From a user to the user's variables."""
@@ -112,12 +115,16 @@ def _share(failed: int, targets: int) -> str:
 
 
 def _failure(error: CroniumError, more: str = "") -> ApplicationError:
+    info = activity.info()
+    logger.warning("%s of %s: %s%s", info.activity_id, info.workflow_id, error, more)
     wait = error.retry_after if isinstance(error, DeliveryFailed) else None
     return ApplicationError(
         str(error) + more,
         error.user_hint,
-        activity.info().attempt,
+        info.attempt,
         type=error.type,
         non_retryable=not error.retryable,
+        # Receivers that are down are everyday: no stack trace of it in the log.
+        category=ApplicationErrorCategory.BENIGN,
         next_retry_delay=None if wait is None else timedelta(seconds=wait),
     )

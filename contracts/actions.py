@@ -15,6 +15,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from contracts import limits
 from contracts.base import WireModel
 from contracts.http import CONTROL, Headers, SecretName
+from contracts.wire_text import WireText
 
 if TYPE_CHECKING:
     from contracts.events import EventSpec
@@ -88,7 +89,7 @@ class MessageTarget(WireModel):
 
     url: (
         Annotated[
-            str,
+            WireText,
             StringConstraints(
                 max_length=limits.MAX_TARGET_URL_CHARS, pattern=SCHEME_PATTERN
             ),
@@ -121,9 +122,9 @@ class MessageAction(WireModel):
     targets: list[MessageTarget] = Field(
         min_length=1, max_length=limits.MAX_MESSAGE_TARGETS
     )
-    subject: str = Field("", max_length=limits.MAX_SUBJECT_TEMPLATE_CHARS)
+    subject: WireText = Field("", max_length=limits.MAX_SUBJECT_TEMPLATE_CHARS)
     """Unset: name and status of the event."""
-    body: str = Field(min_length=1, max_length=limits.MAX_BODY_TEMPLATE_CHARS)
+    body: WireText = Field(min_length=1, max_length=limits.MAX_BODY_TEMPLATE_CHARS)
     format: MessageFormat = MessageFormat.TEXT
     """In `html`, values are escaped unless the template says `| safe`."""
     retries: int = Field(
@@ -138,7 +139,7 @@ class CallbackAction(WireModel):
     kind: Literal["callback"] = "callback"
     when: When = When.ALWAYS
     url: Annotated[
-        str, StringConstraints(min_length=1, max_length=limits.MAX_URL_CHARS)
+        WireText, StringConstraints(min_length=1, max_length=limits.MAX_URL_CHARS)
     ]
     secret: SecretName
     """Name of the secret whose value is the HMAC key."""

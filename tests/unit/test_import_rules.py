@@ -16,7 +16,12 @@ ALLOWED = {
     "contracts": {"pydantic"},
     "workflows": {"contracts", "temporalio"},
     "engines": {
-        "contracts", "docker", "requests", *HTTP_LIBRARIES, "jinja2", "apprise",
+        "contracts",
+        "docker",
+        "requests",
+        *HTTP_LIBRARIES,
+        "jinja2",
+        "apprise",
     },
     "logstream": {"contracts", "orjson", "websockets"},
     "activities": {"contracts", "engines", "logstream", "temporalio", "orjson"},
