@@ -6,7 +6,6 @@ import hmac
 import json
 from typing import Any
 
-import httpx
 import pytest
 
 from contracts.actions import CallbackAction
@@ -14,10 +13,11 @@ from contracts.errors import DeliveryFailed, DeliveryRefused, SecretUnavailable
 from contracts.limits import MAX_CALLBACK_BODY_BYTES
 from contracts.results import ExecutionResult, Status, TargetResult
 from engines.callback import CallbackSender, body_of, signature
+from engines.http import AddressPolicy, GuardedTransport, HttpConfig
 from engines.posts import Poster
 from engines.secrets import SecretStore
 from tests.conftest import pick_port
-from tests.http_servers import Seen, ok, redirect, serving
+from tests.http_servers import LOOPBACK, Seen, ok, redirect, serving
 
 NOW = 1_700_000_000.0
 SECRETS = SecretStore({"KEY": "s3cret", "TOKEN": "t0ken"}, ["KEY", "TOKEN"])
@@ -161,16 +161,25 @@ async def test_a_secret_with_a_line_break_cannot_add_a_header() -> None:
     assert server.seen == []
 
 
-async def test_a_transport_of_the_operator_is_used() -> None:
-    class Guard(httpx.AsyncHTTPTransport):
-        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-            raise httpx.ConnectError("not there")
+def guarded(policy: AddressPolicy) -> CallbackSender:
+    config = HttpConfig(addresses=policy)
+    return CallbackSender(SECRETS, Poster(lambda: GuardedTransport(config)))
 
-    sender = CallbackSender(SECRETS, Poster(transport=Guard))
+
+async def test_a_callback_goes_where_http_events_may_go() -> None:
     async with serving(ok()) as server:
-        with pytest.raises(DeliveryFailed):
-            await sender.send(callback(server.url), RESULT, "x1.a0")
-    assert server.seen == []
+        action = callback(server.url)
+        with pytest.raises(DeliveryRefused, match=r"127\.0\.0\.1 has a loopback"):
+            await guarded(AddressPolicy()).send(action, RESULT, "x1.a0")
+        assert server.connections == 0
+        assert await guarded(LOOPBACK).send(action, RESULT, "x1.a0") == 200
+
+
+async def test_a_name_that_has_no_address_is_told() -> None:
+    # Too long for a label, so that no name server is asked.
+    action = callback(f"https://{'x' * 64}.example/hook")
+    with pytest.raises(DeliveryFailed, match="has no address"):
+        await guarded(AddressPolicy()).send(action, RESULT, "x1.a0")
 
 
 def test_a_result_that_is_too_large_goes_without_outputs() -> None:
