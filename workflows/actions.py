@@ -4,8 +4,10 @@ Order: all `always`, then `on_success` or `on_failure`, then `on_condition`, eac
 in the order of the list. An action that takes long holds the next one up for a few
 seconds only: a callback whose receiver is down must not keep an alarm waiting.
 
-A cancel of the execution stops what has not been done. Started events go on: they are
-executions of their own.
+A cancel while they are under way stops what has not been done; a message or a callback
+that was on its way may still arrive. Started events go on: they are executions of their
+own. When the event itself was cancelled, Temporal has no second cancel to give: its
+`always` actions run to their end, which their tries and limits bound.
 """
 
 import asyncio
