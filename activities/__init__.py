@@ -1,5 +1,6 @@
 """The Temporal edge of each engine: heartbeat, cancel, error mapping. Thin."""
 
+from activities.actions import ActionActivities
 from activities.claims import Claims
 from activities.container import ContainerActivities
 from activities.execution import ExecutionActivities
@@ -8,6 +9,7 @@ from activities.ledger import Ledger
 from activities.order import SessionFactory
 
 __all__ = [
+    "ActionActivities",
     "Claims",
     "ContainerActivities",
     "ExecutionActivities",

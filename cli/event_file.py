@@ -1,5 +1,7 @@
 """Read what `cronium run` is given: an event file, a bare script, or code.
 
+An event file may name others: its script, and the events that its actions start.
+
 Everything is checked here, before anything is started; each problem is said with the
 path of its field.
 """
@@ -31,6 +33,7 @@ TYPE_OF_SUFFIX = {
 # Room for the largest script, written in YAML with escapes.
 MAX_FILE_BYTES = 4 * limits.MAX_SCRIPT_BYTES
 SCRIPT_FILE = ("scriptFile", "script_file")
+EVENT_FILE = ("eventFile", "event_file")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +57,7 @@ def request_of_file(file: Path, options: RunOptions, execution_id: str) -> Event
     Raises:
         InvalidRequest: With everything that is wrong.
     """
-    if file.suffix.lower() in EVENT_SUFFIXES:
-        event = _read_event(file)
-    else:
-        script = _read_text(file, "script", limits.MAX_SCRIPT_BYTES)
-        event = {"type": options.type or _type_of(file, script), "script": script}
-    event.setdefault("id", slug(file.stem))
-    event.setdefault("name", file.stem[: limits.MAX_NAME_LENGTH])
-    return _request(event, options, execution_id)
+    return _request(_event_of(file, "event", options.type), options, execution_id)
 
 
 def request_of_code(code: str, options: RunOptions, execution_id: str) -> EventRequest:
@@ -192,32 +188,81 @@ def _secret_variable(text: str) -> dict[str, str]:
     return {"name": name, "secret": secret or name}
 
 
-def _read_event(file: Path) -> dict[str, Any]:
-    text = _read_text(file, "event", MAX_FILE_BYTES)
+def _event_of(
+    file: Path, path: str, kind: str | None = None, depth: int = 0
+) -> dict[str, Any]:
+    """Return the event of a file, with the files that it names put in.
+
+    Args:
+        file: Event or script.
+        path: Where in the request the event stands.
+        kind: Type of a script.
+        depth: How many events start each other before it.
+    """
+    if file.suffix.lower() in EVENT_SUFFIXES:
+        event = _read_event(file, path)
+        _complete(event, file, path, depth)
+    else:
+        script = _read_text(file, f"{path}.script", limits.MAX_SCRIPT_BYTES)
+        event = {"type": kind or _type_of(file, script), "script": script}
+    event.setdefault("id", slug(file.stem))
+    event.setdefault("name", file.stem[: limits.MAX_NAME_LENGTH])
+    return event
+
+
+def _complete(event: dict[str, Any], file: Path, path: str, depth: int) -> None:
+    """Put in what stands in other files, beside this one."""
+    given = [name for name in SCRIPT_FILE if name in event]
+    if given:
+        if "script" in event:
+            raise problem_at(path, "give either `script` or `scriptFile`")
+        event["script"] = _script_beside(file, event.pop(given[0]), path)
+    if "env" in event:
+        event["env"] = _env_list(event["env"])
+    actions = event.get("actions")
+    for index, action in enumerate(actions if isinstance(actions, list) else []):
+        if isinstance(action, dict):
+            _complete_action(action, file, f"{path}.actions[{index}]", depth + 1)
+
+
+def _complete_action(action: dict[str, Any], file: Path, path: str, depth: int) -> None:
+    given = [name for name in EVENT_FILE if name in action]
+    if given:
+        name = action.pop(given[0])
+        if "event" in action:
+            raise problem_at(path, "give either `event` or `eventFile`")
+        if not isinstance(name, str) or not name:
+            raise problem_at(f"{path}.eventFile", "expected the name of a file")
+        if depth > limits.MAX_ACTION_NESTING:
+            raise problem_at(
+                "event.actions",
+                f"event files start each other more than {limits.MAX_ACTION_NESTING} "
+                f"deep (the last is {name}): perhaps in a circle",
+            )
+        action["event"] = _event_of(file.parent / name, f"{path}.event", depth=depth)
+    elif isinstance(action.get("event"), dict):
+        _complete(action["event"], file, f"{path}.event", depth)
+
+
+def _read_event(file: Path, path: str) -> dict[str, Any]:
+    text = _read_text(file, path, MAX_FILE_BYTES)
     try:
         # Every JSON text is YAML, but for tabs; the JSON parser also is far quicker.
         is_json = file.suffix.lower() == ".json"
         event = json.loads(text) if is_json else yaml.safe_load(text)
     except RecursionError:
-        raise problem_at("event", "nested too deep") from None
+        raise problem_at(path, "nested too deep") from None
     except (yaml.YAMLError, ValueError) as error:
-        raise problem_at("event", f"{file}{_place(error)}") from None
+        raise problem_at(path, f"{file}{_place(error)}") from None
     if not isinstance(event, dict) or not all(isinstance(key, str) for key in event):
-        raise problem_at(
-            "event", f"{file} must have fields such as `type` and `script`"
-        )
-    given = [name for name in SCRIPT_FILE if name in event]
-    if given:
-        if "script" in event:
-            raise problem_at("event", "give either `script` or `scriptFile`")
-        event["script"] = _script_beside(file, event.pop(given[0]))
+        raise problem_at(path, f"{file} must have fields such as `type` and `script`")
     return event
 
 
-def _script_beside(file: Path, name: Any) -> str:
+def _script_beside(file: Path, name: Any, path: str) -> str:
     if not isinstance(name, str) or not name:
-        raise problem_at("event.scriptFile", "expected the name of a file")
-    return _read_text(file.parent / name, "event.scriptFile", limits.MAX_SCRIPT_BYTES)
+        raise problem_at(f"{path}.scriptFile", "expected the name of a file")
+    return _read_text(file.parent / name, f"{path}.scriptFile", limits.MAX_SCRIPT_BYTES)
 
 
 def _place(error: Exception) -> str:

@@ -18,6 +18,7 @@ from contracts.errors import (
     ErrorInfo,
     RequestRefused,
     SecretUnavailable,
+    TemplateInvalid,
 )
 from contracts.events import EventRequest
 from contracts.results import EXIT_CANCELLED, ExecutionResult, Status
@@ -39,6 +40,7 @@ REFUSALS = frozenset(
         RequestRefused.__name__,
         CeilingExceeded.__name__,
         SecretUnavailable.__name__,
+        TemplateInvalid.__name__,
     }
 )
 CONNECT_SECONDS = 10.0

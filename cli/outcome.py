@@ -5,7 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.terminal import facts, safe
-from contracts.results import ExecutionResult, Status
+from contracts.results import ActionResult, ExecutionResult, Status
 
 STYLES = {
     Status.SUCCESS: "bold green",
@@ -59,8 +59,22 @@ def result_table(result: ExecutionResult) -> Table:
         rows.append(("Error", safe(f"{result.error.type}: {result.error.message}")))
         if result.error.hint:
             rows.append(("Hint", safe(result.error.hint)))
+    rows += [(f"Action {row.index + 1}", _action(row)) for row in result.actions]
     rows.append(("Execution", Text(result.execution_id)))
     return facts(rows)
+
+
+def _action(row: ActionResult) -> Text:
+    done = f" {row.kind} ({row.when})"
+    if row.error is not None:
+        done += f": {row.error.message}"
+    elif row.execution_id is not None:
+        done += f": started {row.execution_id}"
+    elif row.notified is not None:
+        done += f": {row.notified} notified"
+    elif row.http_status is not None:
+        done += f": answered with {row.http_status}"
+    return Text.assemble(status_text(row.status), safe(done))
 
 
 def _number(value: int | None) -> Text:

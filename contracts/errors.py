@@ -4,7 +4,11 @@
     ├── RequestRefused            the request cannot be run as it is
     │   ├── CeilingExceeded       asks for more than the operator allows
     │   ├── HttpRequestInvalid    no request can be made of URL, template or header
-    │   └── SecretUnavailable     a named secret does not exist on the worker
+    │   ├── SecretUnavailable     a named secret does not exist on the worker
+    │   ├── TemplateInvalid       a message's template cannot be rendered
+    │   ├── TargetInvalid         no message can be sent to this address
+    │   ├── ToolUnknown           no tool or no action of this name is set up
+    │   └── ChainTooDeep          events have started each other too often in a row
     ├── EngineError               the place where scripts run has a problem
     │   ├── EngineUnavailable     the Docker daemon does not answer
     │   ├── EngineNotHardened     a limit is not enforced on this host
@@ -22,6 +26,9 @@
     │   │   ├── NotANumber        increment of something else
     │   │   └── NotAppendable     append to something else than a string or list
     │   └── VariablesUnavailable  the store of variables does not answer
+    ├── DeliveryError             a message or a callback did not arrive
+    │   ├── DeliveryFailed        it may arrive when it is sent again
+    │   └── DeliveryRefused       the receiver does not want it
     ├── HostLost                  the worker that ran the script never came back
     ├── StaleAttempt              another worker has taken this run over
     ├── WorkerDraining            the worker is going down and hands its runs over
@@ -133,6 +140,51 @@ class SecretUnavailable(RequestRefused):
     """A secret named in the request does not exist on the worker."""
 
     hint = "Create the secret where the worker looks for it, or correct its name."
+
+
+class TemplateInvalid(RequestRefused):
+    """A message's template cannot be rendered."""
+
+    hint = "Correct the template, or give a missing name a `| default(…)`."
+
+
+class TargetInvalid(RequestRefused):
+    """No message can be sent to this address."""
+
+    hint = "Write an Apprise URL such as slack://… or mailtos://…"
+
+
+class ToolUnknown(RequestRefused):
+    """No tool or no action of this name is set up on the worker."""
+
+    hint = "Use one that is named, or have the operator set it up (`notify.…`)."
+
+
+class ChainTooDeep(RequestRefused):
+    """Events have started each other too often in a row."""
+
+    hint = "Look for events that start each other in a circle."
+
+
+class DeliveryError(CroniumError):
+    """A message or a callback did not arrive."""
+
+
+class DeliveryFailed(DeliveryError):
+    """A message or a callback did not arrive; it may when it is sent again."""
+
+    retryable = True
+
+    def __init__(self, message: str = "", *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        """Seconds that the receiver asked to wait; None when it did not say."""
+
+
+class DeliveryRefused(DeliveryError):
+    """The receiver does not want the message or the callback."""
+
+    hint = "Look at the receiver's log: sending it again would change nothing."
 
 
 class EngineError(CroniumError):

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from contracts import limits, names
+from contracts.actions import Action, EventAction, depth_and_count
 from contracts.base import WireModel
 from contracts.http import HttpRequestSpec
 from contracts.wire_text import json_size, utf8_size
@@ -182,6 +183,24 @@ class EventSpec(WireModel):
     tags: list[Tag] = Field(default=[], max_length=limits.MAX_TAGS)
     idempotent: bool = False
     """Whether the script may be run again when its host is lost in the middle."""
+    actions: list[Action] = Field(default=[], max_length=limits.MAX_ACTIONS)
+    """What happens once, after the last try."""
+
+    @field_validator("actions")
+    @classmethod
+    def _actions_end(cls, actions: list[Action]) -> list[Action]:
+        depth, count = depth_and_count(actions)
+        if depth > limits.MAX_ACTION_NESTING:
+            raise ValueError(
+                f"actions may be nested at most {limits.MAX_ACTION_NESTING} deep, "
+                f"these are {depth}"
+            )
+        if count > limits.MAX_NESTED_ACTIONS:
+            raise ValueError(
+                f"there may be at most {limits.MAX_NESTED_ACTIONS} actions in all, "
+                f"nested ones included, these are {count}"
+            )
+        return actions
 
     @field_validator("script")
     @classmethod
@@ -238,6 +257,10 @@ class EventSpec(WireModel):
         return self.idempotent or (self.http is not None and self.http.idempotent)
 
 
+EventAction.model_rebuild(_types_namespace={"EventSpec": EventSpec})
+EventSpec.model_rebuild(force=True)
+
+
 class EventRequest(WireModel):
     """One execution of one event: the only argument of `EventWorkflow`."""
 
@@ -250,6 +273,8 @@ class EventRequest(WireModel):
     """Whose execution it is; decides who may read its logs."""
     priority: int = Field(3, ge=1, le=5)
     """1 is first, 5 last; passed to Temporal."""
+    chain_depth: int = Field(0, ge=0)
+    """How many events started each other before this one; 0 is the first."""
 
     @field_validator("input")
     @classmethod

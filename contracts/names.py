@@ -3,6 +3,8 @@
 import hashlib
 import re
 
+from contracts.limits import MAX_ID_LENGTH
+
 TASK_QUEUE = "cronium"
 EVENT_WORKFLOW = "EventWorkflow"
 
@@ -56,6 +58,25 @@ def http_queue(task_queue: str) -> str:
 def host_queue(host_id: str) -> str:
     """Return the task queue that only the worker of one host polls."""
     return f"cronium-host-{host_id}"
+
+
+def actions_queue(queue: str) -> str:
+    """Return the task queue of messages and callbacks beside that of executions.
+
+    They take no slot of a sandbox, and wait for none.
+    """
+    return f"{queue}-actions"
+
+
+def action_id(execution: str, index: int) -> str:
+    """Return the id of what an action does: an execution, or a delivery.
+
+    The same for the same action, so that nothing is started or sent anew by accident.
+    """
+    suffix = f".a{index}"
+    if len(execution) + len(suffix) > MAX_ID_LENGTH:
+        execution = hashlib.sha256(execution.encode()).hexdigest()[:40]
+    return execution + suffix
 
 
 def workflow_id(event_id: str, execution_id: str) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import Field
 
+from contracts.actions import ActionKind, When
 from contracts.base import WireModel
 from contracts.errors import ErrorInfo
 
@@ -79,6 +80,26 @@ class TargetResult(WireModel):
     """Id of the worker host that ran the last try."""
 
 
+class ActionResult(WireModel):
+    """What became of one action that fired. Never changes the event's own status."""
+
+    index: int = Field(ge=0)
+    """Its place in the event's list."""
+    when: When
+    kind: ActionKind
+    status: Status
+    """SUCCESS, FAILURE, or CANCELLED when somebody cancelled before it was done."""
+    error: ErrorInfo | None = None
+    execution_id: str | None = None
+    """The execution that an event action started."""
+    notified: int | None = None
+    """How many targets took a message."""
+    http_status: int | None = None
+    """What the receiver of a callback answered in the end."""
+    attempts: int = Field(0, ge=0)
+    """Tries of the last worker that spoke of it; 0 when it was not begun."""
+
+
 class ExecutionResult(WireModel):
     """The typed result of one execution: what `EventWorkflow` returns."""
 
@@ -95,3 +116,5 @@ class ExecutionResult(WireModel):
     logs: LogCounts = LogCounts()
     attempts: int = 0
     targets: list[TargetResult] = []
+    actions: list[ActionResult] = []
+    """One row per action that fired, in the order of firing."""

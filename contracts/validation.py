@@ -2,12 +2,15 @@
 
 import difflib
 from collections.abc import Mapping, Sequence
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from contracts.base import WireModel
+from contracts.errors import RequestRefused
 from contracts.wire_text import LONE_SURROGATE, MisplacedValue
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class Problem(WireModel):
@@ -30,6 +33,18 @@ def sentence(problems: Sequence[Problem]) -> str:
         f"{problem.path}: {problem.message}" if problem.path else problem.message
         for problem in problems
     )
+
+
+def build(model: type[Model], **fields: Any) -> Model:
+    """Return a record of these fields.
+
+    Raises:
+        RequestRefused: They do not fit; the message names each of them.
+    """
+    try:
+        return model(**fields)
+    except ValidationError as error:
+        raise RequestRefused(sentence(problems_of(error, model))) from None
 
 
 def path_of(location: Sequence[str | int]) -> str:

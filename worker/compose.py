@@ -6,6 +6,7 @@ from pathlib import Path
 from contracts.limits import MIB
 from engines.docker import DockerConfig
 from engines.http import AddressPolicy, HttpConfig
+from engines.tools import ToolConfig
 from gateway import tokens
 from worker.settings import Settings
 
@@ -97,4 +98,15 @@ def secret_sources(
         settings.environment(),
         settings.secrets.env_allow,
         settings.secrets.directory,
+    )
+
+
+def tool_config(settings: Settings) -> ToolConfig:
+    """Return which tools scripts may use."""
+    notify = settings.notify
+    return ToolConfig(
+        email=notify.email_secret,
+        slack=notify.slack_secret,
+        discord=notify.discord_secret,
+        others=notify.tools,
     )

@@ -27,6 +27,7 @@ from worker.settings_groups import (
     GatewaySettings,
     HttpSettings,
     LogSettings,
+    NotifySettings,
     SecretSettings,
     TemporalSettings,
     WorkerSettings,
@@ -96,6 +97,7 @@ class Settings(BaseSettings):
     gateway: GatewaySettings = GatewaySettings()
     worker: WorkerSettings = WorkerSettings()
     secrets: SecretSettings = SecretSettings()
+    notify: NotifySettings = NotifySettings()
 
     @model_validator(mode="before")
     @classmethod

@@ -8,7 +8,14 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FilePath
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FilePath,
+)
 
 from contracts import limits, names
 from worker.units import Duration, Size
@@ -238,4 +245,36 @@ class SecretSettings(Group):
     )
     directory: Path | None = Field(
         None, description="Directory with one file per secret"
+    )
+
+
+def _named(value: Any) -> Any:
+    """Take `pager=PAGER_URL`, as a variable has it, as a mapping."""
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        pairs = [item.partition("=") for item in value]
+        if all(name and secret for name, _, secret in pairs):
+            return {name.strip(): secret.strip() for name, _, secret in pairs}
+        raise ValueError("expected tools and their secrets as pager=PAGER_URL")
+    return value
+
+
+SecretName = Annotated[str, Field(pattern=names.SECRET_NAME_PATTERN)]
+
+
+class NotifySettings(Group):
+    """Tools that scripts may send messages with; addresses are secrets by name."""
+
+    email_secret: SecretName | None = Field(
+        None,
+        description="Secret with the mail server of the tool `email`: "
+        "`smtps://user:password@host?from=cronium@example.org`",
+    )
+    slack_secret: SecretName | None = Field(
+        None, description="Secret with the webhook or Apprise URL of the tool `slack`"
+    )
+    discord_secret: SecretName | None = Field(
+        None, description="Secret with the webhook or Apprise URL of the tool `discord`"
+    )
+    tools: Annotated[dict[str, SecretName], BeforeValidator(_named)] = Field(
+        {}, description="More tools: name → secret with an Apprise URL (`pager=PAGER`)"
     )

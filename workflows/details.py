@@ -4,20 +4,24 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from contracts.events import EventRequest
-    from contracts.results import TargetResult
+    from contracts.results import ActionResult, TargetResult
     from contracts.runs import Admission
 
 HEADER = (
     "| target | status | try | exit | script ms | host |\n|---|---|---|---|---|---|"
 )
+ACTIONS_HEADER = "| action | when | status | tries | done |\n|---|---|---|---|---|"
 MAX_ROWS = 100
 MAX_CELL = 80
 
 
 def markdown(
-    request: EventRequest, rows: list[TargetResult], admission: Admission
+    request: EventRequest,
+    rows: list[TargetResult],
+    admission: Admission,
+    actions: list[ActionResult],
 ) -> str:
-    """Return the state as Markdown: event, a row per target, errors, log link."""
+    """Return the state as Markdown: event, targets, errors, log link, actions."""
     event = request.event
     lines = [
         f"**{_plain(event.name)}** ({event.type}), execution `{request.execution_id}`"
@@ -30,7 +34,27 @@ def markdown(
     for row in rows[:MAX_ROWS]:
         if row.error is not None:
             lines.append(f"\n{_plain(row.target)}: {_plain(row.error.message, 500)}")
+    if actions:
+        lines += ["", ACTIONS_HEADER, *(_action(row) for row in actions)]
+        lines += [
+            f"\naction {row.index + 1}: {_plain(row.error.message, 500)}"
+            for row in actions
+            if row.error is not None
+        ]
     return "\n".join(lines)
+
+
+def _action(row: ActionResult) -> str:
+    done = ""
+    if row.execution_id is not None:
+        done = f"started {row.execution_id}"
+    elif row.notified is not None:
+        done = f"{row.notified} notified"
+    elif row.http_status is not None:
+        done = f"HTTP {row.http_status}"
+    name = f"{row.index + 1} {row.kind}"
+    cells = (name, row.when, row.status, str(row.attempts), done)
+    return "| " + " | ".join(_plain(cell) for cell in cells) + " |"
 
 
 def _row(row: TargetResult, tries: int) -> str:

@@ -1,7 +1,7 @@
 """`EventWorkflow`: one execution of one event, from admission to the typed result."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
@@ -10,9 +10,11 @@ with workflow.unsafe.imports_passed_through():
     from contracts import names
     from contracts.events import EventRequest
     from contracts.logs import ExecutionRecord
-    from contracts.results import ExecutionResult, Status, TargetResult
+    from contracts.results import ActionResult, ExecutionResult, Status, TargetResult
     from contracts.runs import ADMIT_EXECUTION, RECORD_EXECUTION, Admission
     from workflows import attributes, details
+    from workflows.actions import FollowUp
+    from workflows.endings import cancelling
     from workflows.target import TargetRun
 
 # Local activities answer in milliseconds; this only bounds a broken disk.
@@ -33,7 +35,9 @@ class EventWorkflow:
         self._request = request
         self._admission = Admission()
         self._started = workflow.now()
+        self._ended: datetime | None = None
         self._runs: list[TargetRun] = []
+        self._follow_up: FollowUp | None = None
 
     @workflow.run
     async def run(self, request: EventRequest) -> ExecutionResult:
@@ -60,13 +64,19 @@ class EventWorkflow:
         result = self._result([target.row for target in self._runs])
         attributes.at_end(result, self._admission)
         self._show()
+        # Before the actions: who looks on sees the end of the event at once.
         await self._record(result)
-        return result
+        return await self._act(result)
 
     @workflow.query
     def progress(self) -> list[TargetResult]:
         """Return where each target stands."""
         return [target.row for target in self._runs]
+
+    @workflow.query
+    def actions(self) -> list[ActionResult]:
+        """Return where each action that fires stands."""
+        return self._follow_up.rows if self._follow_up else []
 
     async def _admit(self) -> bool:
         """Ask the operator's settings; False when the run is cancelled already."""
@@ -98,9 +108,27 @@ class EventWorkflow:
 
     def _show(self) -> None:
         text = details.markdown(
-            self._request, [target.row for target in self._runs], self._admission
+            self._request,
+            [target.row for target in self._runs],
+            self._admission,
+            self.actions(),
         )
         workflow.set_current_details(text)
+
+    async def _act(self, result: ExecutionResult) -> ExecutionResult:
+        """Fire the actions; return the result with their rows."""
+        follow_up = FollowUp(self._request, result, self._admission, self._show)
+        if not follow_up.rows:
+            return result
+        self._follow_up = follow_up
+        # Of a cancelled event the cancel is old news; otherwise it came just now.
+        if cancelling() and result.status is not Status.CANCELLED:
+            follow_up.cancel()
+        else:
+            await follow_up.run()
+        result = result.model_copy(update={"actions": follow_up.rows})
+        await self._record(result)
+        return result
 
     def _result(self, rows: list[TargetResult]) -> ExecutionResult:
         row = rows[0]
@@ -124,6 +152,7 @@ class EventWorkflow:
 
     async def _record(self, result: ExecutionResult) -> None:
         event, info = self._request.event, workflow.info()
+        self._ended = self._ended or workflow.now()
         record = ExecutionRecord(
             execution_id=result.execution_id,
             event_id=event.id,
@@ -132,7 +161,7 @@ class EventWorkflow:
             user=self._request.user,
             trigger=self._request.trigger,
             status=Status(result.status),
-            timestamp=workflow.now().timestamp(),
+            timestamp=self._ended.timestamp(),
             workflow_id=info.workflow_id,
             run_id=info.run_id,
             result=result,

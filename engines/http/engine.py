@@ -106,13 +106,7 @@ class HttpEngine:
         context = tls_context(spec.tls, request.ca_certificates, config.ca_bundle)
 
         def connect(marks: Callable[[], Marks]) -> httpcore.AsyncConnectionPool:
-            if config.proxy is not None:
-                return _proxy_pool(config.proxy, context)
-            return httpcore.AsyncConnectionPool(
-                ssl_context=context,
-                max_keepalive_connections=0,
-                network_backend=GuardedBackend(config.addresses, marks),
-            )
+            return connection_pool(config, context, marks)
 
         async def check(url: httpx.URL) -> None:
             if config.proxy is not None:
@@ -130,6 +124,25 @@ class HttpEngine:
         )
         end = await exchange.run(event.timeout_seconds)
         return HttpEnd(fitting(end.response), end.error)
+
+
+def connection_pool(
+    config: HttpConfig, context: ssl.SSLContext, marks: Callable[[], Marks]
+) -> httpcore.AsyncConnectionPool:
+    """Return what connects, to the proxy or to addresses that are allowed.
+
+    Args:
+        config: The operator's choices.
+        context: How servers are proved.
+        marks: Where times are noted.
+    """
+    if config.proxy is not None:
+        return _proxy_pool(config.proxy, context)
+    return httpcore.AsyncConnectionPool(
+        ssl_context=context,
+        max_keepalive_connections=0,
+        network_backend=GuardedBackend(config.addresses, marks),
+    )
 
 
 def _proxy_pool(url: str, context: ssl.SSLContext) -> httpcore.AsyncHTTPProxy:

@@ -12,7 +12,14 @@ from websockets.exceptions import ConnectionClosed
 from gateway.intake import REFUSED_BY_DATABASE
 from gateway.tokens import Scope
 from gateway.transaction import Transaction
-from tests.gateway.conftest import Gateway, Start, batch, numbered, record
+from tests.gateway.conftest import (
+    Gateway,
+    Start,
+    batch,
+    messages,
+    numbered,
+    record,
+)
 
 
 async def test_lines_sent_again_after_a_reconnect_are_stored_once(gateway: Gateway):
@@ -179,6 +186,24 @@ async def test_of_two_statuses_of_one_kind_the_later_wins(gateway: Gateway):
         record("x", "FAILURE", timestamp=30.0), record("x", "LOST", timestamp=20.0)
     )
     assert (await gateway.get("/api/executions/x")).json()["status"] == "FAILURE"
+
+
+async def test_actions_that_were_done_after_the_end_are_added_to_it(
+    gateway: Gateway,
+):
+    end = record("x", "SUCCESS", stored=1, timestamp=20.0)
+    row = {"index": 0, "when": "always", "kind": "callback", "status": "SUCCESS"}
+    later = record("x", "SUCCESS", stored=1, timestamp=20.0)
+    later["result"]["actions"] = [row]
+    await gateway.store(batch("x", 1, "one"), end)
+    async with gateway.viewer("x") as viewer:
+        assert (await messages(viewer))[-1]["type"] == "end"
+    await gateway.store(later)
+    found = (await gateway.get("/api/executions/x")).json()
+    assert found["result"]["actions"][0]["status"] == "SUCCESS"
+    assert found["finishedAt"].startswith("1970-01-01T00:00:20")
+    async with gateway.viewer("x") as viewer:
+        assert (await messages(viewer))[-1]["type"] == "end"
 
 
 async def test_after_a_restart_seq_goes_on(start: Start):

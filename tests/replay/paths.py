@@ -7,19 +7,26 @@ from typing import Any
 from temporalio.client import WorkflowHandle
 
 from contracts.errors import (
+    DeliveryFailed,
+    DeliveryRefused,
     EngineUnavailable,
     SandboxInterrupted,
     ScriptNotStarted,
     WorkerDraining,
 )
+from contracts.limits import MAX_CHAIN_DEPTH
 from contracts.results import Status
+from tests.stack import event
 from tests.temporal.scripted import (
     FAILS,
     SUCCEEDS,
     TIMES_OUT,
     Script,
     Scripted,
+    arrives,
+    bounces,
     ends,
+    never_arrives,
     raises,
     runs_until_cancelled,
     vanishes,
@@ -63,6 +70,37 @@ async def cancelled_in_back_off(server: Scripted) -> WorkflowHandle[Any, Any]:
     return handle
 
 
+CALLBACK = {"kind": "callback", "url": "https://a.example/hook", "secret": "KEY"}
+MESSAGE = {"kind": "message", "targets": [{"secret": "CHAT"}], "body": "{{ status }}"}
+ACTIONS = [
+    {**MESSAGE, "when": "on_condition"},
+    {**CALLBACK, "when": "on_failure"},
+    {"kind": "event", "when": "on_success", "event": event("true")},
+    {**MESSAGE, "when": "on_success"},
+    {**CALLBACK, "when": "always"},
+]
+GOES_ON = ends(Status.SUCCESS, 0, condition=True, output={"n": 1})
+
+
+def cancelled_in_actions(statuses: list[str], script: Callable[[], Script]) -> Path:
+    """Cancel once the rows of the actions stand as told."""
+
+    async def path(server: Scripted) -> WorkflowHandle[Any, Any]:
+        told = script()
+        async with server.following(told):
+            handle = await server.start(told, actions=ACTIONS)
+            async with asyncio.timeout(30):
+                while [  # noqa: ASYNC110
+                    row["status"] for row in await handle.query("actions")
+                ] != statuses:
+                    await asyncio.sleep(0.05)
+            await handle.cancel()
+            await asyncio.wait_for(handle.result(), 30)
+        return handle
+
+    return path
+
+
 EVENT_PATHS: dict[str, Path] = {
     "success": played(lambda: Script(run=[SUCCEEDS])),
     "failure": played(lambda: Script(run=[FAILS])),
@@ -89,6 +127,28 @@ EVENT_PATHS: dict[str, Path] = {
             run=[raises(WorkerDraining(), started=False), SUCCEEDS],
             resume=[raises(ScriptNotStarted())],
         )
+    ),
+    "actions": played(lambda: Script(run=[GOES_ON, SUCCEEDS]), actions=ACTIONS),
+    "actions-failing": played(
+        lambda: Script(
+            run=[FAILS],
+            hand=[bounces(DeliveryFailed()), arrives, bounces(DeliveryRefused())],
+        ),
+        actions=ACTIONS,
+    ),
+    "actions-chain-ends": played(
+        lambda: Script(run=[SUCCEEDS]), actions=ACTIONS, chain_depth=MAX_CHAIN_DEPTH
+    ),
+    "actions-cancel": cancelled_in_actions(
+        ["RUNNING", "PENDING", "PENDING"],
+        lambda: Script(run=[SUCCEEDS], hand=[never_arrives]),
+    ),
+    "actions-held-up": cancelled_in_actions(
+        ["RUNNING", "SUCCESS", "RUNNING"],
+        lambda: Script(run=[SUCCEEDS, SUCCEEDS], hand=[never_arrives, never_arrives]),
+    ),
+    "actions-after-cancel": cancelled(
+        lambda: Script(run=[runs_until_cancelled]), actions=ACTIONS
     ),
     "interrupted": played(lambda: Script(run=[INTERRUPTED, SUCCEEDS]), idempotent=True),
 }

@@ -77,7 +77,16 @@ def test_every_workflow_has_histories_of_all_its_paths() -> None:
 
 
 def test_the_paths_that_matter_are_there() -> None:
-    wanted = {"success", "retry", "timeout", "cancel", "resume", "lost", "drain"}
+    wanted = {
+        "success",
+        "retry",
+        "timeout",
+        "cancel",
+        "resume",
+        "lost",
+        "drain",
+        "actions",
+    }
     assert wanted <= set(PATHS[names.EVENT_WORKFLOW])
 
 

@@ -7,6 +7,7 @@ import docker
 import pytest
 
 from tests.stack import Stack, running_stack
+from tests.temporal.scripted import Scripted, scripted_server
 
 
 @pytest.fixture(scope="session")
@@ -15,4 +16,11 @@ async def stack(
 ) -> AsyncIterator[Stack]:
     directory = tmp_path_factory.mktemp("stack")
     async with running_stack(directory, temporal_binary, docker_client) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+async def server(temporal_binary: str) -> AsyncIterator[Scripted]:
+    """A Temporal server for hosts that do as a test says."""
+    async with scripted_server(temporal_binary) as running:
         yield running

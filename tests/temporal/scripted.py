@@ -17,7 +17,15 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
+from activities import ActionActivities
 from contracts import names
+from contracts.deliveries import (
+    SEND_CALLBACK,
+    SEND_MESSAGE,
+    CallbackOrder,
+    Delivery,
+    MessageOrder,
+)
 from contracts.errors import CroniumError
 from contracts.events import EventRequest
 from contracts.logs import ExecutionRecord
@@ -47,6 +55,8 @@ from workflows import EventWorkflow
 HOST = "h1"
 STARTED = 1_700_000_000.0
 Step = Callable[[RunRequest], Awaitable[RunOutcome]]
+Order = MessageOrder | CallbackOrder
+Handing = Callable[[Order], Awaitable[Delivery]]
 
 
 def progress_of(run: RunRequest, *, started: bool = True) -> RunProgress:
@@ -111,6 +121,31 @@ async def runs_until_cancelled(run: RunRequest) -> RunOutcome:
         return await ends(Status.CANCELLED, EXIT_CANCELLED)(run)
 
 
+async def arrives(order: Order) -> Delivery:
+    attempts = activity.info().attempt
+    if isinstance(order, CallbackOrder):
+        return Delivery(http_status=204, attempts=attempts)
+    return Delivery(notified=len(order.action.targets), attempts=attempts)
+
+
+def bounces(error: CroniumError) -> Handing:
+    async def handing(order: Order) -> Delivery:
+        raise ApplicationError(
+            str(error),
+            error.user_hint,
+            activity.info().attempt,
+            type=error.type,
+            non_retryable=not error.retryable,
+        )
+
+    return handing
+
+
+async def never_arrives(order: Order) -> Delivery:
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
 SUCCEEDS = ends(Status.SUCCESS, 0)
 FAILS = ends(Status.FAILURE, 3)
 TIMES_OUT = ends(Status.TIMEOUT, EXIT_TIMEOUT)
@@ -126,6 +161,11 @@ class Script:
     resumes: list[ResumeRequest] = field(default_factory=list)
     called: asyncio.Event = field(default_factory=asyncio.Event)
     resume_window: float = 1.0
+    hand: list[Handing] = field(default_factory=list)
+    """What messages and callbacks come to; they arrive when nothing is said."""
+    handed: list[Order] = field(default_factory=list)
+    handing: asyncio.Event = field(default_factory=asyncio.Event)
+    records: list[ExecutionRecord] = field(default_factory=list)
 
     @activity.defn(name=ADMIT_EXECUTION.name)
     async def admit(self, request: EventRequest) -> Admission:
@@ -137,7 +177,21 @@ class Script:
 
     @activity.defn(name=RECORD_EXECUTION.name)
     async def record(self, record: ExecutionRecord) -> bool:
+        self.records.append(record)
         return True
+
+    @activity.defn(name=SEND_MESSAGE.name)
+    async def send_message(self, order: MessageOrder) -> Delivery:
+        return await self._hand(order)
+
+    @activity.defn(name=SEND_CALLBACK.name)
+    async def send_callback(self, order: CallbackOrder) -> Delivery:
+        return await self._hand(order)
+
+    async def _hand(self, order: Order) -> Delivery:
+        self.handed.append(order)
+        self.handing.set()
+        return await (self.hand.pop(0) if self.hand else arrives)(order)
 
     @activity.defn(name=RUN_CONTAINER.name)
     async def run_container(self, run: RunRequest) -> RunOutcome:
@@ -175,9 +229,11 @@ class Scripted:
         told: str | None = "true"
         if "http" in fields:
             told, fields["type"] = None, "http_request"
+        depth = fields.pop("chain_depth", 0)
+        body = {"executionId": execution, "event": event(told, **fields)}
         return await self.client.start_workflow(
             names.EVENT_WORKFLOW,
-            {"executionId": execution, "event": event(told, **fields)},
+            {**body, "chainDepth": depth} if depth else body,
             id=names.workflow_id("test", execution),
             task_queue=self.queue,
             result_type=ExecutionResult,
@@ -185,14 +241,20 @@ class Scripted:
 
     @contextlib.asynccontextmanager
     async def following(
-        self, script: Script, *, answers: bool = True
+        self,
+        script: Script,
+        *,
+        answers: bool = True,
+        real: ActionActivities | None = None,
     ) -> AsyncIterator[None]:
         """Run the workers of a script.
 
         Args:
             script: What the activities do.
             answers: Whether the host's own queue is polled.
+            real: What sends messages and callbacks instead of the script.
         """
+        hands = real or script
         async with contextlib.AsyncExitStack() as stack:
             await stack.enter_async_context(
                 Worker(
@@ -209,6 +271,13 @@ class Scripted:
                     activities=[script.run_http],
                 )
             )
+            await stack.enter_async_context(
+                Worker(
+                    self.client,
+                    task_queue=names.actions_queue(self.queue),
+                    activities=[hands.send_message, hands.send_callback],
+                )
+            )
             if answers:
                 await stack.enter_async_context(self.host_back(script))
             yield
@@ -222,10 +291,15 @@ class Scripted:
         )
 
     async def play(
-        self, script: Script, *, answers: bool = True, **fields: Any
+        self,
+        script: Script,
+        *,
+        answers: bool = True,
+        real: ActionActivities | None = None,
+        **fields: Any,
     ) -> tuple[ExecutionResult, WorkflowHandle[Any, ExecutionResult]]:
         """Run an event to its end."""
-        async with self.following(script, answers=answers):
+        async with self.following(script, answers=answers, real=real):
             handle = await self.start(script, **fields)
             return await asyncio.wait_for(handle.result(), 60), handle
 

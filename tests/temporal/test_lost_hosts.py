@@ -1,7 +1,6 @@
 """What the workflow does when a host dies, drains, comes back or stays away."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -24,17 +23,10 @@ from tests.temporal.scripted import (
     ends,
     raises,
     runs_until_cancelled,
-    scripted_server,
     vanishes,
 )
 
 DRAINS = raises(WorkerDraining(), started=True)
-
-
-@pytest.fixture(scope="session")
-async def server(temporal_binary: str) -> AsyncIterator[Scripted]:
-    async with scripted_server(temporal_binary) as running:
-        yield running
 
 
 @pytest.mark.parametrize("leaves", [vanishes, DRAINS])

@@ -14,6 +14,7 @@ from cli.event_file import (
     request_of_file,
     slug,
 )
+from contracts.actions import EventAction
 from contracts.events import EventRequest, EventType, Network
 from contracts.limits import MAX_SCRIPT_BYTES
 
@@ -246,3 +247,54 @@ def test_a_refused_value_is_not_repeated() -> None:
 )
 def test_a_slug_is_always_an_id(text: str, expected: str) -> None:
     assert slug(text) == expected
+
+
+STARTS = "actions: [{kind: event, when: on_failure, eventFile: sub/next.yaml}]\n"
+
+
+def test_actions_name_event_files_beside_theirs(tmp_path: Path) -> None:
+    sub = tmp_path / "sub"
+    sub.mkdir()
+    (sub / "next.yaml").write_text(
+        "type: bash\nscriptFile: next.sh\nenv: {A: 1}\n"
+        "actions: [{kind: event, eventFile: last.py}]\n"
+    )
+    (sub / "next.sh").write_text("echo next")
+    (sub / "last.py").write_text("print('last')")
+    request = from_file(tmp_path / "e.yaml", "type: bash\nscript: ls\n" + STARTS)
+    (action,) = request.event.actions
+    assert isinstance(action, EventAction)
+    started = action.spec
+    assert (started.id, started.script, started.env[0].value) == (
+        "next", "echo next", "1",
+    )  # fmt: skip
+    (last,) = started.actions
+    assert isinstance(last, EventAction)
+    assert (last.spec.type, last.spec.script) == ("python", "print('last')")
+
+
+def test_event_files_that_start_each_other_in_a_circle_are_told(
+    tmp_path: Path,
+) -> None:
+    text = "type: bash\nscript: ls\nactions: [{kind: event, eventFile: e.yaml}]\n"
+    (found,) = problems(from_file, tmp_path / "e.yaml", text)
+    assert "start each other more than 5 deep" in found
+    assert "in a circle" in found
+
+
+@pytest.mark.parametrize(
+    ("action", "said"),
+    [
+        ("{kind: event, eventFile: no.yaml}", "event.actions[0].event: cannot read"),
+        ("{kind: event, eventFile: 3}", "event.actions[0].eventFile: expected"),
+        ("{kind: event, eventFile: a, event: {}}", "`event` or `eventFile`"),
+        ("{kind: event, eventId: nightly}", "the worker keeps no events"),
+        ("7", "event.actions[0]"),
+    ],
+)
+def test_an_action_without_its_event_is_told_by_its_place(
+    action: str, said: str, tmp_path: Path
+) -> None:
+    text = f"type: bash\nscript: ls\nactions: [{action}]\n"
+    (found,) = problems(from_file, tmp_path / "e.yaml", text)
+    assert said in found

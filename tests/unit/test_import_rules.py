@@ -22,6 +22,7 @@ ALLOWED = {
         "requests",
         *HTTP_LIBRARIES,
         "jinja2",
+        "apprise",
     },
     "logstream": {"contracts", "orjson", "websockets"},
     "activities": {"contracts", "engines", "logstream", "temporalio", "orjson"},
