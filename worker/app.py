@@ -12,6 +12,7 @@ from temporalio.client import Client
 from activities import ExecutionActivities, HttpActivities
 from contracts.events import EventRequest, EventType
 from contracts.runs import Admission
+from engines.channel import GatewayVariables
 from engines.docker import check_ceilings
 from engines.http import HttpEngine
 from engines.secrets import SecretStore
@@ -22,7 +23,9 @@ from worker.compose import (
     http_config,
     ingest_token,
     secret_sources,
+    service_token,
 )
+from worker.deliveries import action_activities
 from worker.health import HealthServer, health_app
 from worker.host import STARTING, DockerHost
 from worker.metrics import WorkerMetrics
@@ -59,6 +62,9 @@ class WorkerApp:
         self._problems: dict[str, str] = {}
         self._host: DockerHost | None = None
         self._http = HttpEngine(http_config(settings))
+        self._variables = GatewayVariables(
+            settings.gateway.url, service_token(settings, self._host_id)
+        )
 
     @property
     def _runs_scripts(self) -> bool:
@@ -102,6 +108,7 @@ class WorkerApp:
         finally:
             health.should_exit = True
             await asyncio.wait([background[0]], timeout=2)
+            await self._variables.close()
             for task in background:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
@@ -116,6 +123,8 @@ class WorkerApp:
             stack.push_async_callback(polling.stop)
             if self._runs_scripts:
                 polling.start_http([self._http_activities(client).run_http])
+                actions = action_activities(self._settings, self._variables)
+                polling.start_actions([actions.send_message, actions.send_callback])
                 await self._open_host(client, polling, stack)
             # Once more, so that it comes before what the activities work with.
             stack.push_async_callback(polling.stop)
@@ -139,7 +148,12 @@ class WorkerApp:
     ) -> None:
         """Go on with what an earlier process left; that needs no proof."""
         host = self._host = DockerHost(
-            self._settings, self._host_id, client, self._spools, self._metrics
+            self._settings,
+            self._host_id,
+            client,
+            self._spools,
+            self._metrics,
+            self._variables,
         )
         stack.push_async_callback(host.close)
         await host.hand_back()

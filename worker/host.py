@@ -16,7 +16,8 @@ from engines.docker.janitor import Janitor
 from engines.docker.proof import prove_or_explain
 from engines.secrets import SecretStore
 from logstream import SpoolDirectory
-from worker.compose import docker_config, secret_sources, service_token
+from worker.compose import docker_config, secret_sources
+from worker.deliveries import tool_actions
 from worker.metrics import WorkerMetrics
 from worker.settings import Settings
 
@@ -37,6 +38,7 @@ class DockerHost:
         client: Temporal.
         spools: Where log lines wait for the gateway.
         metrics: What is counted.
+        variables: The variables of all users.
     """
 
     def __init__(
@@ -46,26 +48,24 @@ class DockerHost:
         client: Client,
         spools: SpoolDirectory,
         metrics: WorkerMetrics,
+        variables: GatewayVariables,
     ) -> None:
         self._settings = settings.docker
         self.engine = DockerEngine(docker_config(settings, host))
         self.problem: str | None = STARTING
         ledger = Ledger(settings.state_dir / "runs")
-        environment, allowed, directory = secret_sources(settings)
         states = settings.state_dir / "channels"
-        self._variables = GatewayVariables(
-            settings.gateway.url, service_token(settings, host)
-        )
-        self._channels = ChannelServer(self._variables)
+        self._channels = ChannelServer(variables)
         self.activities = ContainerActivities(
             sessions=SessionFactory(
                 engine=self.engine,
                 spools=spools,
-                secrets=SecretStore(environment, allowed, directory),
+                secrets=SecretStore(*secret_sources(settings)),
                 host=host,
                 log_cap=settings.logs.cap,
                 channels=self._channels,
                 states=states,
+                tool_action=tool_actions(settings).execute,
             ),
             ledger=ledger,
             client=client,
@@ -120,7 +120,6 @@ class DockerHost:
     async def close(self) -> None:
         """Let go of the engine; sandboxes that still run stay as they are."""
         await self._channels.close_all()
-        await self._variables.close()
         await self.activities.released(RELEASE_SECONDS)
         self.engine.close()
 

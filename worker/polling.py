@@ -85,6 +85,14 @@ class Polling:
             max_concurrent_activities=self._settings.http.slots,
         )
 
+    def start_actions(self, activities: Activities) -> None:
+        """Take messages and callbacks."""
+        self._start(
+            names.actions_queue(self._settings.temporal.task_queue),
+            activities,
+            max_concurrent_activities=self._settings.http.slots,
+        )
+
     def start_host(self, host: str, activities: Activities) -> None:
         """Take what only this host can go on with.
 
