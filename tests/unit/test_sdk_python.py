@@ -15,7 +15,7 @@ from tests.compat.script import Bench, Ran
 
 FOLDER = Path(sdk.__file__).parent / "python"
 IMPORT_BUDGET = 0.015
-"""Seconds of the processor that `from cronium import input` may add to the start of a script."""
+"""Seconds of the processor that `from cronium import input` may cost."""
 
 
 @pytest.fixture
