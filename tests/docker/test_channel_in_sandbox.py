@@ -150,7 +150,8 @@ async def test_a_script_can_neither_replace_its_socket_nor_see_the_state(
         """
     )
     assert scripts.text().split() == [
-        *("666", "api.sock", "environment", "script.sh", "start"),
+        *("666", "api.sock", "environment", "node_modules", "script.sh", "sdk"),
+        "start",
     ]
     errors = scripts.text(Stream.STDERR)
     assert errors.count("Read-only file system") == 5
