@@ -1,8 +1,8 @@
 """A Docker daemon of the tests' own, which may be stopped, frozen and killed.
 
-It has its own containerd, socket and directories, no bridge and no firewall rules, so
-that the machine's own daemon and the host's network are left alone. Scripts on it run
-without network.
+It has its own containerd, socket and directories, no bridge and no firewall rules, and
+lives in a network namespace of its own: a daemon without bridge removes `docker0` where
+it starts, and that is the machine's. Scripts on it run without network.
 """
 
 import asyncio
@@ -55,7 +55,7 @@ class Daemon:
         return Part(
             "dockerd",
             [
-                "dockerd",
+                *("unshare", "--net", "dockerd"),
                 *("-H", f"unix://{self.socket}"),
                 *("--containerd", str(self.state / "containerd.sock")),
                 *("--data-root", str(self.root / "docker")),
