@@ -7,7 +7,7 @@ everything stays as it is.
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import Enum
 
 from temporalio.api.common.v1 import WorkflowExecution
@@ -65,13 +65,16 @@ class Claims:
         self._forget = forget
         self._passed_by: dict[str, float] = {}
 
-    async def wanted(self, run_key: str) -> bool:
-        """Whether a workflow waits for this run, or may in a moment."""
-        entry = self._ledger.find(run_key)
-        if entry is None:
-            # Never claimed, or settled long ago.
-            return False
-        return not await self._is_over(entry)
+    async def wanted(self, labels: Mapping[str, str]) -> bool:
+        """Whether a workflow waits for a run, or may in a moment.
+
+        Args:
+            labels: Of the run's sandbox: they say whose it is when the ledger is lost,
+                or is another worker's.
+        """
+        run_key = labels.get(names.LABEL_RUN_KEY, "")
+        entry = self._ledger.find(run_key) or _entry_of(labels)
+        return entry is not None and not await self._is_over(entry)
 
     async def hand_back(self) -> None:
         """Tell Temporal that the process which had claimed the open runs is gone.
@@ -163,3 +166,22 @@ class Claims:
         if waits or raw.HasField("pending_workflow_task"):
             return Stand.WAITS
         return Stand.PASSED_BY
+
+
+def _entry_of(labels: Mapping[str, str]) -> Entry | None:
+    """Return what a sandbox's labels say of its run; None for one of the proof."""
+    try:
+        start = names.start_id(
+            labels[names.LABEL_TARGET],
+            int(labels[names.LABEL_TRY]),
+            int(labels[names.LABEL_DISPATCH]),
+        )
+        return Entry(
+            run_key=labels[names.LABEL_RUN_KEY],
+            workflow_id=labels[names.LABEL_WORKFLOW],
+            workflow_run=labels[names.LABEL_WORKFLOW_RUN],
+            activity_id="",
+            start_id=start,
+        )
+    except (KeyError, ValueError):
+        return None

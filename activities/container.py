@@ -17,10 +17,13 @@ from temporalio import activity
 from temporalio.client import AsyncActivityCancelledError, Client
 from temporalio.service import RPCError
 
+from activities import clocks
+from activities.clocks import Moment
 from activities.failures import application_error
+from activities.hooks import DetachedError, Hooks
 from activities.ledger import Entry, Ledger
 from activities.order import SessionFactory
-from activities.session import DetachedError, Hooks, Session
+from activities.session import Session
 from contracts import names
 from contracts.errors import (
     CroniumError,
@@ -135,18 +138,22 @@ class ContainerActivities:
                 self._release(self.sessions.engine.sandbox(key))
                 return entry.outcome
             running = self._take_over(order, entry)
-        self.ledger.keep(self._entry(run, started=entry is not None and entry.started))
+        self.ledger.keep(self._entry(run, started=entry.started if entry else None))
         if order.cancel:
             running.session.stop()
         return await self._wait_for(run, running)
 
     def _take_over(self, order: ResumeRequest, entry: Entry | None) -> Running:
-        started = entry is not None and entry.started
+        started = entry.started if entry else None
         try:
             session = self._session(order.run, resume=True)
         except CroniumError as error:
             raise application_error(error) from error
-        work = session.resume(order.progress, was_started=started)
+        work = session.resume(
+            order.progress,
+            was_started=started is not None,
+            seconds_ago=started.seconds_ago() if started else None,
+        )
         self.resumed()
         return self._begin(order.run.run_key, session, work)
 
@@ -163,11 +170,13 @@ class ContainerActivities:
     def _session(self, run: RunRequest, *, resume: bool = False) -> Session:
         key = run.run_key
         hooks = Hooks(
-            started=lambda: self.ledger.update(key, started=True),
+            started=lambda: self.ledger.update(key, started=clocks.now()),
             settled=lambda outcome: self.ledger.update(key, outcome=outcome),
             release=self._release,
         )
-        return self.sessions.open(run, hooks, resume=resume)
+        info = activity.info()
+        workflow = (info.workflow_id or "", info.workflow_run_id or "")
+        return self.sessions.open(run, workflow, hooks, resume=resume)
 
     def _begin(
         self,
@@ -256,7 +265,7 @@ class ContainerActivities:
 
         return claim
 
-    def _entry(self, run: RunRequest, *, started: bool = False) -> Entry:
+    def _entry(self, run: RunRequest, *, started: Moment | None = None) -> Entry:
         info = activity.info()
         return Entry(
             run_key=run.run_key,

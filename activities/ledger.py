@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from activities.clocks import Moment
 from contracts.base import TolerantModel
 from contracts.runs import RunOutcome
 
@@ -29,8 +30,8 @@ class Entry(TolerantModel):
     """The activity that waits for it, as far as this host knows."""
     start_id: str
     """What the ids of all its activities begin with."""
-    started: bool = False
-    """Whether the script was started."""
+    started: Moment | None = None
+    """When the script was started, once it was."""
     outcome: RunOutcome | None = None
 
 

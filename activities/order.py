@@ -8,8 +8,9 @@ from typing import Any
 import orjson
 
 from activities.dialogue import Dialogue, Reports
+from activities.hooks import Hooks
 from activities.output import Output
-from activities.session import Hooks, Session
+from activities.session import Session
 from contracts import names
 from contracts.runs import RunRequest
 from engines.channel import (
@@ -53,11 +54,14 @@ class SessionFactory:
     states: Path
     tool_action: ToolAction | None = None
 
-    def open(self, run: RunRequest, hooks: Hooks, *, resume: bool) -> Session:
+    def open(
+        self, run: RunRequest, workflow: tuple[str, str], hooks: Hooks, *, resume: bool
+    ) -> Session:
         """Return a session that has not begun.
 
         Args:
             run: What to run.
+            workflow: Id and run id of the workflow that wants it.
             hooks: Whom the session tells what it did.
             resume: Whether the script may run already.
 
@@ -89,7 +93,7 @@ class SessionFactory:
                 cap_bytes=self.log_cap,
             )
 
-        spec, output = self._spec(run, env), Output(open_log)
+        spec, output = self._spec(run, workflow, env), Output(open_log)
         dialogue = self._dialogue(run, token, output)
         return Session(run, spec, self.engine, output, dialogue, self.host, hooks)
 
@@ -137,7 +141,9 @@ class SessionFactory:
     def _given(self, run: RunRequest) -> dict[str, str]:
         return self.engine.directories.environment(run.run_key)
 
-    def _spec(self, run: RunRequest, env: dict[str, str]) -> SandboxSpec:
+    def _spec(
+        self, run: RunRequest, workflow: tuple[str, str], env: dict[str, str]
+    ) -> SandboxSpec:
         event, request = run.request.event, run.request
         return SandboxSpec(
             run_key=run.run_key,
@@ -158,6 +164,8 @@ class SessionFactory:
                 names.LABEL_TARGET: run.target,
                 names.LABEL_TRY: str(run.attempt),
                 names.LABEL_DISPATCH: str(run.dispatch),
+                names.LABEL_WORKFLOW: workflow[0],
+                names.LABEL_WORKFLOW_RUN: workflow[1],
                 names.LABEL_ROLE: "run",
             },
         )

@@ -12,10 +12,10 @@ import logging
 import math
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
 from activities.dialogue import Dialogue
+from activities.hooks import DetachedError, Hooks, StopRequestedError
 from activities.judgement import judge
 from activities.output import Output
 from activities.phases import Phases
@@ -51,26 +51,6 @@ SETUP, RUNNING, STOPPING, CLEANUP, GONE = (
     "cleanup",
     "gone",
 )
-
-
-class StopRequestedError(Exception):
-    """Somebody asked for an end before the script began."""
-
-
-class DetachedError(Exception):
-    """The session was ended and left the script as it was."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hooks:
-    """Whom a session tells what it has done, at once and durably."""
-
-    started: Callable[[], None]
-    """The script was started."""
-    settled: Callable[[RunOutcome], None]
-    """The outcome is known; nothing was removed yet."""
-    release: Callable[[Sandbox], None]
-    """The sandbox is done with and may be removed at leisure."""
 
 
 class Session:
@@ -163,12 +143,19 @@ class Session:
             raise
         return await self._keep_clean(sandbox, self._follow(sandbox))
 
-    async def resume(self, progress: RunProgress, *, was_started: bool) -> RunOutcome:
+    async def resume(
+        self,
+        progress: RunProgress,
+        *,
+        was_started: bool,
+        seconds_ago: float | None = None,
+    ) -> RunOutcome:
         """Go on with a script that another process started.
 
         Args:
             progress: What was last heard of it.
             was_started: Whether this host knows that the script was started.
+            seconds_ago: When, if it knows that better than the wall clock does.
 
         Raises:
             ScriptNotStarted: It was not started, and will not be.
@@ -188,15 +175,22 @@ class Session:
                     "has seen how its script ended"
                 )
             raise ScriptNotStarted
-        return await self._take_over(sandbox, progress.cursors, status=status)
+        return await self._take_over(
+            sandbox, progress.cursors, status=status, seconds_ago=seconds_ago
+        )
 
     async def _take_over(
-        self, sandbox: Sandbox, cursors: dict[str, int], status: str = ""
+        self,
+        sandbox: Sandbox,
+        cursors: dict[str, int],
+        *,
+        status: str = "",
+        seconds_ago: float | None = None,
     ) -> RunOutcome:
         self._phase = RUNNING
         began = await sandbox.started_at() or time.time()
         self._script_started = began
-        gone_by = time.time() - began
+        gone_by = time.time() - began if seconds_ago is None else seconds_ago
         start = self._phases.start(gone_by)
         if status not in ("exited", "dead"):
             # One that ended by itself keeps its result, however late it was.

@@ -9,7 +9,11 @@ from weakref import WeakKeyDictionary
 
 import orjson
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import InvalidHandshake, WebSocketException
+from websockets.exceptions import (
+    ConnectionClosed,
+    InvalidHandshake,
+    WebSocketException,
+)
 
 from contracts.limits import KIB, MIB
 from contracts.logs import IngestReply
@@ -27,6 +31,9 @@ TURN_BYTES = 256 * KIB
 MAX_REPLY_BYTES = 4 * MIB
 PING_SECONDS = 20
 DRAIN_POLL_SECONDS = 0.02
+# After this long an idle connection counts as accepted.
+STABLE_SECONDS = 5.0
+CLOSE_REFUSED = 4401
 
 
 class Relay:
@@ -97,10 +104,22 @@ class Relay:
             ping_interval=PING_SECONDS,
             proxy=None,
         ) as connection:
-            if self._warned:
-                logger.info("the gateway is back at %s", self._url)
-            self.connected, self._wait, self._warned = True, FIRST_WAIT, False
-            await _Connection(connection, self._spools, self._on_refused).run()
+            self.connected = True
+            # A gateway that refuses us accepts the connection first, to say why.
+            loop = asyncio.get_running_loop()
+            holding = loop.call_later(STABLE_SECONDS, self._on_good)
+            try:
+                await _Connection(
+                    connection, self._spools, self._on_good, self._on_refused
+                ).run()
+            finally:
+                holding.cancel()
+
+    def _on_good(self) -> None:
+        """The gateway takes what we send: the next break is a new one."""
+        if self._warned:
+            logger.info("the gateway is back at %s", self._url)
+        self._wait, self._warned = FIRST_WAIT, False
 
     def _on_refused(self, spool: str, reason: str) -> None:
         self.refused += 1
@@ -110,13 +129,22 @@ class Relay:
         if self._warned:
             return
         self._warned = True
-        # The text of a handshake's failure has the status, never our token.
-        reason = str(error) if isinstance(error, InvalidHandshake) else repr(error)
         logger.warning(
             "no connection to the gateway at %s (%s): lines wait in the spool",
             self._url,
-            reason,
+            _reason(error),
         )
+
+
+def _reason(error: Exception) -> str:
+    closed = error.rcvd if isinstance(error, ConnectionClosed) else None
+    if closed is not None and closed.code == CLOSE_REFUSED:
+        return (
+            f"it refuses our token: {closed.reason}; do worker and gateway have the "
+            "same secret file, and do their clocks agree?"
+        )
+    # The text of a handshake's failure has the status, never our token.
+    return str(error) if isinstance(error, InvalidHandshake) else repr(error)
 
 
 class _Connection:
@@ -126,10 +154,12 @@ class _Connection:
         self,
         connection: ClientConnection,
         spools: SpoolDirectory,
+        on_good: Callable[[], None],
         on_refused: Callable[[str, str], None],
     ) -> None:
         self._connection = connection
         self._spools = spools
+        self._on_good = on_good
         self._on_refused = on_refused
         # By spool and not by name: the next try of a run may have the same name.
         self._sent: WeakKeyDictionary[Spool, tuple[int, int]] = WeakKeyDictionary()
@@ -197,6 +227,7 @@ class _Connection:
 
     async def _receive(self) -> None:
         async for message in self._connection:
+            self._on_good()
             reply = IngestReply.model_validate(orjson.loads(message))
             if reply.type == "refused":
                 self._refused(reply)

@@ -1,18 +1,28 @@
 """Removes what is ours and nobody claims; never touches anything else."""
 
 import logging
-import time
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 
 from contracts import names
 from contracts.errors import CroniumError
 from engines.docker.engine import DockerEngine
-from engines.docker.sandbox import NAME_PREFIX, Sandbox
+from engines.docker.sandbox import Sandbox
 
 logger = logging.getLogger(__name__)
 
-PROBE_SECONDS = 120.0
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """A container of ours."""
+
+    name: str
+    labels: Mapping[str, str]
+
+    @property
+    def key(self) -> str:
+        """The run it belongs to."""
+        return self.labels.get(names.LABEL_RUN_KEY, "")
 
 
 class Janitor:
@@ -21,7 +31,8 @@ class Janitor:
     Args:
         engine: The host's engine.
         claimed: Returns the run keys that somebody is working on.
-        wanted: Whether somebody will come for a run that nobody is working on.
+        wanted: Whether somebody will come for the run with these labels, on which
+            nobody here is working.
         stop: Stops a run at its owner's; False when it has none here.
     """
 
@@ -29,13 +40,14 @@ class Janitor:
         self,
         engine: DockerEngine,
         claimed: Callable[[], frozenset[str]],
-        wanted: Callable[[str], Awaitable[bool]],
+        wanted: Callable[[Mapping[str, str]], Awaitable[bool]],
         stop: Callable[[str], bool],
     ) -> None:
         self._engine = engine
         self._claimed = claimed
         self._wanted = wanted
         self._stop = stop
+        self._probes: set[str] = set()
 
     async def sweep(self) -> list[str]:
         """Remove every container and run directory of ours that nobody claims.
@@ -44,9 +56,12 @@ class Janitor:
             The names of what was removed.
         """
         removed = []
-        for name, key in await self._containers():
+        for leftover in await self._containers():
+            name, key = leftover.name, leftover.key
             # Asked anew for each: a run may have begun since the list was made.
-            if key in self._claimed() or await self._wanted(key):
+            if key in self._claimed() or self._is_new_probe(leftover):
+                continue
+            if await self._wanted(leftover.labels):
                 continue
             if key in self._claimed() or self._stop(key):
                 continue
@@ -64,7 +79,7 @@ class Janitor:
             logger.info("removed the leftover %s", name)
         return removed
 
-    async def _containers(self) -> list[tuple[str, str]]:
+    async def _containers(self) -> list[Leftover]:
         filters = {
             "label": [
                 f"{names.LABEL_INSTANCE}={self._engine.config.instance}",
@@ -74,22 +89,22 @@ class Janitor:
         found = await self._engine.calls.run(
             lambda client: client.containers(all=True, filters=filters)
         )
-        young = time.time() - PROBE_SECONDS
         return [
-            (
-                entry["Names"][0].lstrip("/"),
-                entry["Labels"].get(names.LABEL_RUN_KEY, ""),
-            )
+            Leftover(entry["Names"][0].lstrip("/"), entry["Labels"])
             for entry in found
-            if entry.get("Names") and not _just_begun(entry, young)
+            if entry.get("Names")
         ]
 
+    def _is_new_probe(self, leftover: Leftover) -> bool:
+        """Whether it may be the proof of a worker that is just starting.
+
+        One that is still there at the next sweep is not; no clock is asked.
+        """
+        if leftover.labels.get(names.LABEL_ROLE) != "probe":
+            return False
+        new = leftover.name not in self._probes
+        self._probes.add(leftover.name)
+        return new
+
     async def _exists(self, key: str) -> bool:
-        wanted = NAME_PREFIX + key
-        return any(name == wanted for name, _ in await self._containers())
-
-
-def _just_begun(entry: dict[str, Any], young: float) -> bool:
-    """Whether this is the proof of a worker that is just starting."""
-    probe = entry["Labels"].get(names.LABEL_ROLE) == "probe"
-    return probe and float(entry["Created"]) > young
+        return any(leftover.key == key for leftover in await self._containers())

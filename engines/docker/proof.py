@@ -9,8 +9,10 @@ import asyncio
 import secrets
 from dataclasses import dataclass
 
+from docker.errors import NotFound
+
 from contracts import names
-from contracts.errors import CroniumError, EngineNotHardened
+from contracts.errors import CroniumError, EngineNotHardened, SandboxFailed
 from contracts.events import Network, Resources
 from contracts.logs import Stream
 from engines.docker.engine import DockerEngine
@@ -105,6 +107,12 @@ async def _probe(engine: DockerEngine, script: str) -> _Probed:
         await sandbox.start()
         end = await asyncio.wait_for(asyncio.shield(sandbox.exited), PROBE_SECONDS)
         await asyncio.wait_for(sandbox.drain(), DRAIN_SECONDS + 1)
+    except NotFound:
+        raise SandboxFailed("a container of the proof was removed meanwhile") from None
+    except TimeoutError:
+        raise SandboxFailed(
+            f"a container of the proof did not end within {PROBE_SECONDS:g} s"
+        ) from None
     finally:
         await sandbox.remove()
     text = b"".join(output[Stream.STDOUT] + output[Stream.STDERR])

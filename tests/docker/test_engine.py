@@ -5,12 +5,14 @@ import dataclasses
 import json
 import secrets
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import docker
 import pytest
 
+from contracts import names
 from contracts.errors import (
     CeilingExceeded,
     EngineNotHardened,
@@ -397,9 +399,9 @@ async def test_the_janitor_removes_ours_and_nothing_else(
     try:
         asked: list[str] = []
 
-        async def wanted(key: str) -> bool:
-            asked.append(key)
-            return key == waited_for.run_key
+        async def wanted(labels: Mapping[str, str]) -> bool:
+            asked.append(labels[names.LABEL_RUN_KEY])
+            return asked[-1] == waited_for.run_key
 
         def stop(key: str) -> bool:
             return key == orphan.run_key
