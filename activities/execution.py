@@ -11,6 +11,7 @@ from contracts.events import EventRequest
 from contracts.logs import ExecutionRecord
 from contracts.results import Status
 from contracts.runs import ADMIT_EXECUTION, RECORD_EXECUTION, Admission
+from engines.messages import check_messages
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +32,11 @@ class ExecutionActivities:
 
     @activity.defn(name=ADMIT_EXECUTION.name)
     async def admit_execution(self, request: EventRequest) -> Admission:
-        """Check a request against the ceilings and tell the workflow the settings."""
+        """Check a request: ceilings, templates; tell the workflow the settings."""
         try:
             self.check(request)
+            # A message that cannot be written is told before anything runs.
+            check_messages(request.event)
         except CroniumError as error:
             raise application_error(error) from error
         info = activity.info()

@@ -203,7 +203,8 @@ def _event_of(
         event = _read_event(file, path)
         _complete(event, file, path, depth)
     else:
-        script = _read_text(file, f"{path}.script", limits.MAX_SCRIPT_BYTES)
+        place = f"{path}.script" if depth else "script"
+        script = _read_text(file, place, limits.MAX_SCRIPT_BYTES)
         event = {"type": kind or _type_of(file, script), "script": script}
     event.setdefault("id", slug(file.stem))
     event.setdefault("name", file.stem[: limits.MAX_NAME_LENGTH])

@@ -93,6 +93,7 @@ async def running_stack(
             worker={"health_port": pick_port(), "drain_timeout": 2},
             secrets={"directory": directory / "secrets"},
             http={"allowed_hosts": ["127.0.0.1"]},
+            notify={"slack_secret": "SLACK"},
         )
         config = GatewayConfig(
             database_url=f"sqlite+aiosqlite:///{directory}/gateway.db",

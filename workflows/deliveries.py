@@ -218,7 +218,7 @@ def _understand(error: ActivityError) -> ActionFailed:
                 type="NoFreeSlot",
                 message="No worker took the action within "
                 f"{QUEUE_WAIT.total_seconds():g} s.",
-                hint="Start a worker with the role `all` or `workflow`.",
+                hint="Start a worker (`cronium worker`).",
             )
         )
     if isinstance(cause, ApplicationError):
