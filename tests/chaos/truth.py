@@ -7,7 +7,6 @@ line. Each function returns the deviations as sentences, none when all is well.
 
 import asyncio
 import hashlib
-import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from itertools import groupby
@@ -18,7 +17,6 @@ import docker
 
 from contracts import names
 from contracts.results import ExecutionResult, Status
-from engines.docker.janitor import PROBE_SECONDS
 from logstream.spool import RECORDS_NAME, SUFFIX
 from tests.chaos.plant import JANITOR_INTERVAL, PATIENCE, Plant, Run
 from tests.chaos.scripts import Numbered
@@ -115,7 +113,7 @@ def leftovers(plant: Plant) -> dict[str, list[str]]:
     finally:
         client.close()
     return {
-        "containers": [e["Names"][0] for e in containers if not _probing(e)],
+        "containers": [entry["Names"][0] for entry in containers],
         # The egress network of the instance is no leftover of a run.
         "networks": [n["Name"] for n in networks if "-egress-" not in n["Name"]],
         "run directories": entries(plant.state / "run"),
@@ -125,12 +123,6 @@ def leftovers(plant: Plant) -> dict[str, list[str]]:
             if name.endswith(SUFFIX) and name != RECORDS_NAME + SUFFIX
         ],
     }
-
-
-def _probing(container: dict[str, Any]) -> bool:
-    """Whether it proves a host; one that a death left is removed after 2 minutes."""
-    young = container["Created"] > time.time() - PROBE_SECONDS - 2 * JANITOR_INTERVAL
-    return young and container["Labels"].get(names.LABEL_ROLE) == "probe"
 
 
 async def check(
