@@ -8,7 +8,8 @@ from typing import Any
 from contracts import names
 from contracts.errors import CroniumError
 from engines.docker.engine import DockerEngine
-from engines.docker.sandbox import NAME_PREFIX, Sandbox
+from engines.docker.sandbox import Sandbox
+from engines.places import NAME_PREFIX
 
 logger = logging.getLogger(__name__)
 
