@@ -11,12 +11,26 @@
     │   └── ChainTooDeep          events have started each other too often in a row
     ├── EngineError               the place where scripts run has a problem
     │   ├── EngineUnavailable     the Docker daemon does not answer
+    │   │   └── SshUnavailable    the SSH server cannot be reached now
+    │   │       ├── SshConnectFailed   refused, no route, unknown name, or cut off
+    │   │       ├── SshConnectTimeout  no TCP connection in time
+    │   │       ├── SshBannerTimeout   connected, but no SSH handshake in time
+    │   │       ├── SshAuthTimeout     the login was not answered in time
+    │   │       ├── SshIdleTimeout     a live connection went silent
+    │   │       ├── SshTotalTimeout    all steps together took too long
+    │   │       └── SshBreakerOpen     it failed too often and is left alone a while
     │   ├── EngineNotHardened     a limit is not enforced on this host
     │   ├── EgressUnavailable     the filtered network cannot be made
     │   ├── ImageMissing          the image is not there and may not be pulled
     │   ├── ImagePullFailed       the registry said no
     │   ├── ImagePullTimeout      the registry did not finish in time
     │   ├── SandboxFailed         the engine could not make or start the sandbox
+    │   │   └── SshRefused        the SSH server answers, but cannot be used as it is
+    │   │       ├── SshAuthFailed      it does not accept the credentials
+    │   │       ├── SshHostKeyChanged  its key is not the one that is known
+    │   │       ├── SshHostKeyUnknown  nobody has vouched for its key
+    │   │       ├── SshProtocolError   no common algorithm, or no SSH at all
+    │   │       └── SshServerRefused   full disk, no shell, no sudo, no directory …
     │   ├── SandboxInterrupted    the engine stopped, and the running script with it
     │   └── ScriptNotStarted      the worker died before the script began
     ├── VariableError             a variable cannot be read or written as asked
@@ -29,13 +43,13 @@
     ├── DeliveryError             a message or a callback did not arrive
     │   ├── DeliveryFailed        it may arrive when it is sent again
     │   └── DeliveryRefused       the receiver does not want it
-    ├── HostLost                  the worker that ran the script never came back
+    ├── HostLost                  the machine that ran the script never came back
     ├── StaleAttempt              another worker has taken this run over
     ├── WorkerDraining            the worker is going down and hands its runs over
     └── LogStorageFull            no room for log lines on this host
 
 `ScriptError` names what a script did, `HttpError` how an HTTP request failed; they are
-data in a result, never an exception.
+data in a result, never an exception. Those of SSH are in `contracts.server_errors`.
 """
 
 from enum import StrEnum
@@ -57,6 +71,7 @@ class ScriptError(StrEnum):
     CANCELLED = "Cancelled"
     INTERPRETER_MISSING = "InterpreterMissing"
     ENVIRONMENT_REFUSED = "EnvironmentRefused"
+    OUTPUT_LIMIT = "OutputLimit"
 
 
 class HttpError(StrEnum):
@@ -284,7 +299,7 @@ class VariablesUnavailable(VariableError):
 
 
 class HostLost(CroniumError):
-    """The worker that ran the script never came back."""
+    """The machine that ran the script never came back, or came back without it."""
 
     hint = (
         "Look at the log, then run the event again. Events with `idempotent: true` "
