@@ -22,6 +22,8 @@ APP_HELP = """Run scripts durably in hardened containers, with live logs.
 
   cronium run examples/hello.sh        run a script and watch it
 
+  cronium init python                  write an event of your own to begin with
+
   cronium dev                          the whole local stack in one terminal
 """
 
@@ -48,6 +50,7 @@ def build() -> typer.Typer:
 
 COMMANDS = {
     "Run": {
+        "init": ("cli.init", "init"),
         "run": ("cli.run", "run"),
         "logs": ("cli.logs", "logs"),
         "status": ("cli.executions", "status"),
