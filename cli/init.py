@@ -49,7 +49,7 @@ def init(type: Type = None, file: File = None, force: Force = False) -> int:
     _write(file, text.replace("cronium run FILE", command), force)
     note(f"wrote {file}: {TYPES[kind]}")
     if kind is EventType.HTTP_REQUEST:
-        note(f"next: put your own address into `url`; then: cronium run {file}")
+        note(f"next: put your own address into `url`; then: {command}")
     else:
         note(f"next: {command}")
     return 0
