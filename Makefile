@@ -30,7 +30,7 @@ test: test-setup ## Run all tests
 chaos: setup ## Kill, cut and fill everything, in the long form
 	@CRONIUM_CHAOS=long $(BIN)/python -m pytest --timeout 1800 tests/chaos
 
-soak: setup ## Kill parts for DURATION while events run (WRITE=1 writes the page)
+soak: setup ## Kill parts for DURATION while events run (WRITE=1 puts the numbers into docs/reliability.md)
 	@$(BIN)/python -m tests.chaos.soak --duration $(DURATION) $(if $(WRITE),--write)
 
 lint: ## Check style, format and types
@@ -49,11 +49,12 @@ coverage: test-setup ## Run all tests and hold the core to 90 % coverage
 bench: setup ## Measure
 	@$(BIN)/python -m bench
 
-docs: ## Write the configuration page anew from the settings
+docs: ## Write anew what pages take from code: settings, table of helpers
 	@mkdir -p build
 	{ printf '# Configuration\n\n'; cat docs/configuration.head; \
 	  $(BIN)/python -m worker.settings; } > build/configuration.md
 	mv build/configuration.md docs/configuration.md
+	$(BIN)/python -m tests.compat.table
 
 histories: ## Record the workflow paths that have no history yet (NAMES=… anew)
 	$(BIN)/python -m tests.replay.record $(NAMES)

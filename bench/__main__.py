@@ -11,7 +11,7 @@ import docker
 from rich.console import Console
 from rich.table import Table
 
-from bench import measures
+from bench import helpers, measures
 from bench.local import running
 from bench.measures import Row
 from worker.exit import leave
@@ -26,12 +26,16 @@ removal, with the same image and limits as the rival has. *Pick-up to first act*
 the time from the moment the worker has the task to the time that the script prints as
 its first act, against create, attach and start by the SDK with the same body. *Line
 latency* is from the script's clock to a WebSocket subscriber. *Lines a second* are
-counted at a subscriber. All parts, the measuring too, share the machine.
+counted at a subscriber. *Helper calls* are measured by the script itself, in turns
+`input`, `progress`, `get_variable` and `increment_variable`; the last two go on to the
+gateway and its database. In Bash each call starts a program that speaks HTTP. *Start of
+Python* is `python -c pass` against an import of the helper and a first use of it, in the
+sandbox. All parts, the measuring too, share the machine.
 """
 
 
 async def measure(quick: bool) -> list[Row]:
-    """Run all measurements; about 4 minutes, or 1 when quick."""
+    """Run all measurements; about 5 minutes, or 1 when quick."""
     rounds = 10 if quick else 40
     console = Console(stderr=True)
     rows = []
@@ -44,6 +48,16 @@ async def measure(quick: bool) -> list[Row]:
                 "throughput",
                 lambda: measures.throughput(local, 100_000 if quick else 400_000),
             ),
+            *(
+                (
+                    f"calls in {kind}",
+                    lambda kind=kind: helpers.call_latency(
+                        local, kind, 100 if quick else 800
+                    ),
+                )
+                for kind in helpers.SCRIPTS
+            ),
+            ("import", lambda: helpers.import_cost(local, rounds)),
             ("many runs", lambda: measures.many(local, 100 if quick else 1000)),
             ("flood", lambda: measures.flood(local)),
         ):

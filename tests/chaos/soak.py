@@ -29,6 +29,7 @@ from tests.chaos.plant import DOCKER_SOCKET, Plant, Run
 from tests.chaos.processes import Part, Resources
 from tests.chaos.scripts import FIRST_LINE, Numbered
 from tests.chaos.truth import leftovers
+from tests.pages import put_section
 from worker.exit import leave
 from worker.units import parse_duration
 
@@ -253,20 +254,13 @@ async def soak(seconds: float, seed: int) -> Tally:
             await plant.stop()
 
 
-def page(tally: Tally, command: str) -> str:
-    """Return docs/reliability.md."""
+def measured(tally: Tally, command: str) -> str:
+    """Return the section of docs/reliability.md that a soak writes."""
     engine = docker.APIClient(base_url=f"unix://{DOCKER_SOCKET}").version()["Version"]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     rows = [("What", "Count"), ("---", "---:"), *tally.rows()]
     table = "\n".join(f"| {name} | {count} |" for name, count in rows)
     return (
-        "# Reliability\n\n"
-        "One event a second was started, each a script that writes numbered lines to "
-        "both\nstreams. Meanwhile worker, gateway and Temporal were ended in turn, by "
-        "SIGKILL or\nSIGTERM as chance had it, every "
-        f"{CALM[0]:g} to {CALM[1]:g} s, and started again. Then every line of\nevery "
-        "run was compared with what its script writes, and the starts of containers "
-        "were\ncounted from Docker's own events.\n\n"
         f"Measured on {datetime.date.today()} by `{command}`: {os.cpu_count()} cores, "
         f"{memory:.0f} GiB, Linux {platform.release().split('-')[0]}, "
         f"Docker Engine {engine}.\n\n{table}\n"
@@ -283,7 +277,9 @@ def main() -> int:
         default=int(os.environ.get("CRONIUM_CHAOS_SEED") or secrets.randbelow(10**6)),
         help="repeats the choices of an earlier soak",
     )
-    parser.add_argument("--write", action="store_true", help="write the page as well")
+    parser.add_argument(
+        "--write", action="store_true", help="put the table into docs/reliability.md"
+    )
     arguments = parser.parse_args()
     ASIDE.print(f"soak of {arguments.duration}, --seed {arguments.seed}")
     tally = asyncio.run(soak(parse_duration(arguments.duration), arguments.seed))
@@ -293,7 +289,7 @@ def main() -> int:
     Console().print(table)
     if arguments.write:
         command = f"make soak DURATION={arguments.duration}"
-        PAGE.write_text(page(tally, command))
+        put_section(PAGE, "soak", measured(tally, command))
     return 0 if tally.good else 1
 
 

@@ -1,7 +1,6 @@
 """Every example and every starter of `cronium init` does what its comments say."""
 
 import json
-import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
