@@ -1,5 +1,8 @@
 """How a result looks to a person."""
 
+import json
+from typing import Any
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -7,6 +10,7 @@ from rich.text import Text
 from cli.terminal import facts, safe
 from contracts.results import ActionResult, ExecutionResult, Status
 
+SHOWN_CHARS = 1_000
 STYLES = {
     Status.SUCCESS: "bold green",
     Status.RUNNING: "bold cyan",
@@ -52,7 +56,7 @@ def result_table(result: ExecutionResult) -> Table:
         ("Log", Text(_log(result))),
     ]
     if result.output is not None:
-        rows.append(("Output", safe(result.output)))
+        rows.append(("Output", safe(_output(result.output))))
     if result.condition is not None:
         rows.append(("Condition", Text(str(result.condition).lower())))
     if result.error is not None:
@@ -75,6 +79,14 @@ def _action(row: ActionResult) -> Text:
     elif row.http_status is not None:
         done += f": answered with {row.http_status}"
     return Text.assemble(status_text(row.status), safe(done))
+
+
+def _output(value: Any) -> str:
+    """Return an output as JSON: it may be pasted as the next event's input."""
+    text = json.dumps(value, ensure_ascii=False)
+    if len(text) > SHOWN_CHARS:
+        return text[:SHOWN_CHARS] + " … (cut here; --json has all of it)"
+    return text
 
 
 def _number(value: int | None) -> Text:

@@ -239,11 +239,32 @@ def test_a_result_is_shown_with_all_that_matters(tmp_path: Path) -> None:
     link = "http://127.0.0.1:1/logs/" + "x" * 60
     print_result(console, shown, {"Logs": link})
     text = console.export_text()
-    for words in ("FAILURE", "[red]E", "ScriptFailed: code 7", "Look.", "'n': 1", "x1"):
+    for words in ("FAILURE", "[red]E", "ScriptFailed: code 7", "Look.", '{"n": 1}'):
         assert words in text
     assert "false" in text
     assert "4 of them dropped" in " ".join(text.split())
     assert link in text
+
+
+@pytest.mark.parametrize(
+    ("output", "shown"),
+    [
+        (0, "0"),
+        (False, "false"),
+        ("a\nb", '"a\\nb"'),
+        ({"é": [None]}, '{"é": [null]}'),
+        ("x" * 5000, "--json has all of it"),
+    ],
+)
+def test_an_output_is_shown_as_json_and_not_without_end(
+    output: object, shown: str
+) -> None:
+    console = Console(width=200, record=True, file=io.StringIO())
+    whole = result(Status.SUCCESS, 0).model_copy(update={"output": output})
+    print_result(console, whole, {})
+    text = console.export_text()
+    assert shown in text
+    assert len(text) < 3000
 
 
 def test_links_carry_ids_that_need_quoting(tmp_path: Path) -> None:
