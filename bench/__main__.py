@@ -11,7 +11,7 @@ import docker
 from rich.console import Console
 from rich.table import Table
 
-from bench import helpers, measures
+from bench import calls, measures
 from bench.local import running
 from bench.measures import Row
 from worker.exit import leave
@@ -51,13 +51,13 @@ async def measure(quick: bool) -> list[Row]:
             *(
                 (
                     f"calls in {kind}",
-                    lambda kind=kind: helpers.call_latency(
+                    lambda kind=kind: calls.call_latency(
                         local, kind, 100 if quick else 800
                     ),
                 )
-                for kind in helpers.SCRIPTS
+                for kind in calls.SCRIPTS
             ),
-            ("import", lambda: helpers.import_cost(local, rounds)),
+            ("import", lambda: calls.import_cost(local, rounds)),
             ("many runs", lambda: measures.many(local, 100 if quick else 1000)),
             ("flood", lambda: measures.flood(local)),
         ):
