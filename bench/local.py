@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from temporalio.client import Client, WorkflowHandle
 from websockets.asyncio.client import connect as open_websocket
+from websockets.exceptions import ConnectionClosedError
 
 from contracts import names
 from contracts.logs import LogLine, ViewerEnd, ViewerLines, ViewerMessage
@@ -75,15 +76,24 @@ class Local:
         token = tokens.mint(self.secret, tokens.Scope.EXECUTION, subject=execution)
         url = self.gateway.replace("http", "ws", 1) + f"/executions/{execution}/logs"
         headers = {"Authorization": f"Bearer {token}"}
-        async with open_websocket(
-            url, additional_headers=headers, max_size=None, compression=None, proxy=None
-        ) as viewer:
-            async for message in viewer:
-                found = VIEWER.validate_json(message)
-                if isinstance(found, ViewerLines):
-                    yield found.lines
-                elif isinstance(found, ViewerEnd):
-                    return
+        upcoming = 1
+        # A reader that did not keep up is cut off, and goes on where it was.
+        while True:
+            async with open_websocket(
+                f"{url}?fromSeq={upcoming}",
+                additional_headers=headers,
+                max_size=None,
+                compression=None,
+                proxy=None,
+            ) as viewer:
+                with contextlib.suppress(ConnectionClosedError):
+                    async for message in viewer:
+                        found = VIEWER.validate_json(message)
+                        if isinstance(found, ViewerLines):
+                            upcoming = found.lines[-1].seq + 1
+                            yield found.lines
+                        elif isinstance(found, ViewerEnd):
+                            return
 
     def memory_mb(self, part: str) -> float:
         """Return the most memory a process of the stack has used so far, in MB."""

@@ -103,7 +103,8 @@ def _phases(result: ExecutionResult) -> str:
 
 def _log(result: ExecutionResult) -> str:
     counts = result.logs
-    text = f"{counts.lines} lines, {counts.bytes} bytes"
+    unit = "line" if counts.lines == 1 else "lines"
+    text = f"{counts.lines} {unit}, {counts.bytes} bytes"
     if counts.dropped_lines:
         text += f", {counts.dropped_lines} of them dropped at the cap"
     return text
