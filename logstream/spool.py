@@ -8,6 +8,7 @@ a small file beside it.
 """
 
 import asyncio
+import json
 import logging
 import os
 import shutil
@@ -16,6 +17,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -207,7 +209,7 @@ class SpoolDirectory:
     def record(self, record: ExecutionRecord) -> None:
         """Write what happened to an execution."""
         payload = record.model_dump(mode="json", by_alias=True)
-        self._records.append(orjson.dumps(payload))
+        self._records.append(encode(payload))
 
     def grew(self, size: int) -> None:
         """Note that a spool has new records."""
@@ -225,6 +227,16 @@ class SpoolDirectory:
                 spool.delete()
                 del self.spools[name]
         self.bytes_used = sum(spool.size for spool in self.spools.values())
+
+
+def encode(record: dict[str, Any]) -> bytes:
+    """Return a record's JSON; what users hand over may hold integers of any size."""
+    try:
+        return orjson.dumps(record, option=orjson.OPT_NON_STR_KEYS)
+    except TypeError:
+        # The quick writer stops at 64 bits.
+        text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+        return text.encode()
 
 
 def _valid_prefix(file: int) -> tuple[int, bool]:
