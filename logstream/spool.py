@@ -206,10 +206,10 @@ class SpoolDirectory:
             spool.complete()
             self.tidy()
 
-    def record(self, record: ExecutionRecord) -> None:
-        """Write what happened to an execution."""
+    def record(self, record: ExecutionRecord) -> bool:
+        """Write what happened to an execution; False when the disk did not take it."""
         payload = record.model_dump(mode="json", by_alias=True)
-        self._records.append(encode(payload))
+        return self._records.append(encode(payload))
 
     def grew(self, size: int) -> None:
         """Note that a spool has new records."""
