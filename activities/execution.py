@@ -38,7 +38,7 @@ class ExecutionActivities:
             # A message that cannot be written is told before anything runs.
             check_messages(request.event)
         except CroniumError as error:
-            raise application_error(error) from error
+            raise application_error(error) from None
         info = activity.info()
         self.record(
             ExecutionRecord(
