@@ -89,6 +89,10 @@ class ContainerActivities:
         waited_for = {key for key, running in self.active.items() if running.waiting}
         return frozenset(waited_for | set(self._releases))
 
+    def known(self) -> frozenset[str]:
+        """Return the run keys that this process still has something to do with."""
+        return frozenset({*self.active, *self._releases})
+
     def stop_orphan(self, run_key: str) -> bool:
         """Stop a session that nobody waits for; False when there is none."""
         running = self.active.get(run_key)

@@ -37,6 +37,7 @@ ACK_SECONDS = 0.5
 # may come back.
 ABANDONED_SECONDS = 86_400.0
 END = HEADER.pack(0, 0)
+CLOSED = -1
 
 
 class Spool:
@@ -112,6 +113,8 @@ class Spool:
     def delete(self) -> None:
         """Remove the files; their records are in the gateway."""
         os.close(self._file)
+        # The number may be another file's from now on.
+        self._file = CLOSED
         self.path.unlink(missing_ok=True)
         self._ack_path.unlink(missing_ok=True)
 

@@ -9,6 +9,7 @@ import pytest
 
 from activities.dialogue import Dialogue
 from activities.output import Output
+from contracts.errors import EngineUnavailable
 from contracts.results import Status
 from engines.docker.rundir import RunDirectories
 from engines.http import HttpEngine
@@ -59,6 +60,18 @@ async def test_a_fault_after_the_start_costs_neither_result_nor_a_second_run(
         "secret-in-a-message",
     ]
     assert await stack.gone(result.execution_id)
+
+
+async def test_going_on_may_fail_and_leaves_no_second_channel_open(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    breaks_once(monkeypatch, Output, "drain", ValueError(SECRET))
+    breaks_once(monkeypatch, Output, "read_again", EngineUnavailable())
+    result = await stack.run(event(COUNT), user="fault-twice")
+    assert (result.status, result.exit_code) == ("FAILURE", 3)
+    assert await started(stack, "fault-twice") == 1
+    assert stack.app._host is not None
+    assert not stack.app._host._channels._channels
 
 
 async def test_a_fault_before_the_start_is_told_by_its_name_alone(
