@@ -23,8 +23,8 @@ from tests.stack import Stack, event
 STYLE = {"python": "from import", "nodejs": "class functions"}
 # An old key that can be read where it is, and cannot be set by the rules of today.
 OLD_KEY, KEY = "with/slash é", "with.dot-1"
-# What only the channel in memory answers so: its tools, its event, its token. Tools have
-# tests of their own with real receivers; the event's fields are looked at below.
+# What only the channel in memory answers so: its tools, its event, its token. Tools
+# have tests of their own with real receivers; the event's fields are looked at below.
 ELSEWHERE = ("tools", "event", "fields of the event", "info", "type of text")
 
 
