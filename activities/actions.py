@@ -55,7 +55,7 @@ class ActionActivities:
             subject, body = await render_message(order, variables)
             return await self._send_to_all(order, subject, body)
         except CroniumError as error:
-            raise _failure(error) from error
+            raise _failure(error) from None
 
     @activity.defn(name=SEND_CALLBACK.name)
     async def send_callback(self, order: CallbackOrder) -> Delivery:
@@ -65,7 +65,7 @@ class ActionActivities:
                 order.action, order.result, order.delivery_id
             )
         except CroniumError as error:
-            raise _failure(error) from error
+            raise _failure(error) from None
         return Delivery(http_status=status, attempts=activity.info().attempt)
 
     async def _variables_of(self, order: MessageOrder) -> dict[str, Any]:

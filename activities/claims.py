@@ -98,7 +98,12 @@ class Claims:
                     logger.warning("cannot hand back a run: %s", error.message)
 
     async def forget_settled(self, active: Callable[[], frozenset[str]]) -> None:
-        """Drop the entries that nobody will ask for."""
+        """Drop the entries that nobody will ask for.
+
+        Args:
+            active: Returns the run keys of which something is still written, by
+                somebody who may not know yet that nobody waits for it.
+        """
         for entry in self._ledger.entries():
             key = entry.run_key
             if key in active() or self._ledger.age(key) < SETTLED_SECONDS:

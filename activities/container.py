@@ -19,7 +19,7 @@ from temporalio.service import RPCError
 
 from activities import clocks
 from activities.clocks import Moment
-from activities.failures import application_error
+from activities.failures import application_error, known
 from activities.hooks import DetachedError, Hooks
 from activities.ledger import Entry, Ledger
 from activities.order import SessionFactory
@@ -31,6 +31,7 @@ from contracts.errors import (
     LogStorageFull,
     StaleAttempt,
     WorkerDraining,
+    WorkerFault,
 )
 from contracts.runs import (
     RESUME_CONTAINER,
@@ -46,6 +47,8 @@ logger = logging.getLogger(__name__)
 CLAIM_SECONDS = 20.0
 # A host that refuses at once would draw every run of the queue to itself.
 REFUSAL_SECONDS = 1.0
+# An error that nobody foresaw comes again at once if it is asked for again at once.
+FAULT_SECONDS = 2.0
 
 
 @dataclass(slots=True)
@@ -86,6 +89,10 @@ class ContainerActivities:
         waited_for = {key for key, running in self.active.items() if running.waiting}
         return frozenset(waited_for | set(self._releases))
 
+    def known(self) -> frozenset[str]:
+        """Return the run keys that this process still has something to do with."""
+        return frozenset({*self.active, *self._releases})
+
     def stop_orphan(self, run_key: str) -> bool:
         """Stop a session that nobody waits for; False when there is none."""
         running = self.active.get(run_key)
@@ -113,11 +120,13 @@ class ContainerActivities:
                 await self._check_ready()
                 session = self._session(run)
                 self.ledger.write(self._entry(run))
-            except CroniumError as error:
-                raise application_error(error) from error
             except OSError as error:
-                full = LogStorageFull(f"cannot write the ledger: {error.strerror}")
-                raise application_error(full) from error
+                full = LogStorageFull(
+                    f"the state directory takes nothing: {error.strerror}"
+                )
+                raise application_error(full) from None
+            except Exception as error:
+                raise application_error(known(error)) from None
             claim = self._claim_of(session)
             running = self._begin(run.run_key, session, session.run(claim))
         return await self._wait_for(run, running)
@@ -147,8 +156,14 @@ class ContainerActivities:
         started = entry.started if entry else None
         try:
             session = self._session(order.run, resume=True)
-        except CroniumError as error:
-            raise application_error(error) from error
+        except OSError as error:
+            away = EngineUnavailable(
+                f"the state directory gives nothing: {error.strerror}",
+                hint="Check the disk of the worker's state directory.",
+            )
+            raise application_error(away) from None
+        except Exception as error:
+            raise application_error(known(error)) from None
         work = session.resume(
             order.progress,
             was_started=started is not None,
@@ -208,8 +223,12 @@ class ContainerActivities:
             progress = session.progress()
             begun = progress if progress.started_at is not None else None
             raise application_error(error, begun) from None
-        except CroniumError as error:
-            raise application_error(error, session.progress()) from error
+        except Exception as error:
+            trouble = known(error)
+            if isinstance(trouble, WorkerFault):
+                await asyncio.sleep(FAULT_SECONDS)
+            # With the progress: a script that was started is not sent out anew.
+            raise application_error(trouble, session.progress()) from None
         finally:
             running.waiting -= 1
             beating.cancel()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from temporalio import activity
 
 from activities.failures import application_error
-from contracts.errors import CroniumError
+from contracts.errors import CroniumError, LogStorageFull
 from contracts.events import EventRequest
 from contracts.logs import ExecutionRecord
 from contracts.results import Status
@@ -21,13 +21,13 @@ class ExecutionActivities:
     Args:
         admission: The operator's settings; `logs_url` may hold `{execution}`.
         check: Raises when the event asks for more than the operator allows.
-        record: Hands a record to the log way, durably.
+        record: Hands a record to the log way, durably; False when it cannot.
         clock: Seconds since 1970.
     """
 
     admission: Admission
     check: Callable[[EventRequest], None]
-    record: Callable[[ExecutionRecord], None]
+    record: Callable[[ExecutionRecord], bool]
     clock: Callable[[], float]
 
     @activity.defn(name=ADMIT_EXECUTION.name)
@@ -38,7 +38,7 @@ class ExecutionActivities:
             # A message that cannot be written is told before anything runs.
             check_messages(request.event)
         except CroniumError as error:
-            raise application_error(error) from error
+            raise application_error(error) from None
         info = activity.info()
         self.record(
             ExecutionRecord(
@@ -59,6 +59,11 @@ class ExecutionActivities:
 
     @activity.defn(name=RECORD_EXECUTION.name)
     async def record_execution(self, record: ExecutionRecord) -> bool:
-        """Hand the final state to the gateway's way; True when it is durable."""
-        self.record(record)
+        """Hand the final state to the gateway's way; return when it is durable.
+
+        Raises:
+            ApplicationError: The disk does not take it now.
+        """
+        if not self.record(record):
+            raise application_error(LogStorageFull("the end cannot be written down"))
         return True

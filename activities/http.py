@@ -15,7 +15,7 @@ from temporalio import activity
 from temporalio.client import AsyncActivityCancelledError, Client
 from temporalio.service import RPCError
 
-from activities.failures import application_error
+from activities.failures import application_error, known
 from activities.phases import Phases
 from contracts.errors import (
     CroniumError,
@@ -72,9 +72,12 @@ class HttpActivities:
         try:
             outcome = await attempt.run()
         except WorkerDraining as error:
-            raise application_error(error, attempt.progress()) from error
+            raise application_error(error, attempt.progress()) from None
         except CroniumError as error:
-            raise application_error(error) from error
+            raise application_error(error) from None
+        except Exception as error:
+            # With the progress: a request that may have been sent is not sent anew.
+            raise application_error(known(error), attempt.progress()) from None
         self.observe(outcome)
         return outcome
 

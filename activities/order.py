@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from activities.dialogue import Dialogue, Reports
 from activities.hooks import Hooks
 from activities.output import Output
 from activities.session import Session
 from contracts import names
 from contracts.runs import RunRequest
+from contracts.wire_text import json_bytes
 from engines.channel import (
     ChannelRun,
     ChannelServer,
@@ -112,7 +111,7 @@ class SessionFactory:
                 user=run.request.user,
                 token=token,
                 state_file=self.states / f"{run.run_key}.json",
-                input=orjson.dumps(run.request.input),
+                input=json_bytes(run.request.input),
                 context=context,
                 on_log=reports.log,
                 on_progress=reports.advance,
@@ -154,8 +153,8 @@ class SessionFactory:
             image=event.image or self.engine.config.image,
             env=env,
             documents={
-                "input.json": orjson.dumps(request.input),
-                "event.json": orjson.dumps(_event_document(run)),
+                "input.json": json_bytes(request.input),
+                "event.json": json_bytes(_event_document(run)),
             },
             labels={
                 names.LABEL_RUN_KEY: run.run_key,

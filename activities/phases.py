@@ -1,8 +1,19 @@
 """How long the phases of a run took, across worker processes."""
 
 import time
+from enum import StrEnum
 
 from contracts.results import PhaseDurations
+
+
+class Phase(StrEnum):
+    """What is done with a run just now, as heartbeats say it."""
+
+    SETUP = "setup"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    CLEANUP = "cleanup"
+    GONE = "gone"
 
 
 class Phases:

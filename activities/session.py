@@ -15,10 +15,11 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from activities.dialogue import Dialogue
+from activities.failures import known
 from activities.hooks import DetachedError, Hooks, StopRequestedError
 from activities.judgement import judge
 from activities.output import Output
-from activities.phases import Phases
+from activities.phases import Phase, Phases
 from activities.waiting import first_of
 from contracts.errors import (
     CroniumError,
@@ -44,13 +45,6 @@ Value = TypeVar("Value")
 
 # The daemon's words when PID 1's program is not in the image.
 NO_LAUNCHER_WORDS = ("no such file or directory", "executable file not found")
-SETUP, RUNNING, STOPPING, CLEANUP, GONE = (
-    "setup",
-    "running",
-    "stopping",
-    "cleanup",
-    "gone",
-)
 
 
 class Session:
@@ -86,7 +80,7 @@ class Session:
         self._hooks = hooks
         self._stop = asyncio.Event()
         self._detach = asyncio.Event()
-        self._phase = SETUP
+        self._phase = Phase.SETUP
         self._script_started: float | None = None
         self._deadline = math.inf
         self._phases = Phases()
@@ -135,12 +129,15 @@ class Session:
         try:
             sandbox = await self._make(claim)
         except SandboxRunsAlready:
+            # Whatever comes now, it is not to be sent out as one that never began.
+            self._script_started = time.time()
             return await self._take_over(self._engine.sandbox(self._run.run_key), {})
         except StopRequestedError:
             return await self._stopped_early()
-        except CroniumError as error:
-            self._refused(error)
-            raise
+        except Exception as error:
+            trouble = known(error)
+            self._refused(trouble)
+            raise trouble from trouble.__cause__
         return await self._keep_clean(sandbox, self._follow(sandbox))
 
     async def resume(
@@ -187,7 +184,7 @@ class Session:
         status: str = "",
         seconds_ago: float | None = None,
     ) -> RunOutcome:
-        self._phase = RUNNING
+        self._phase = Phase.RUNNING
         began = await sandbox.started_at() or time.time()
         self._script_started = began
         gone_by = time.time() - began if seconds_ago is None else seconds_ago
@@ -195,14 +192,20 @@ class Session:
         if status not in ("exited", "dead"):
             # One that ended by itself keeps its result, however late it was.
             self._deadline = start + self._event.timeout_seconds
-        sandbox.watch()
+        return await self._keep_clean(sandbox, self._go_on(sandbox, cursors, gone_by))
+
+    async def _go_on(
+        self, sandbox: Sandbox, cursors: dict[str, int], gone_by: float
+    ) -> RunOutcome:
         await self._dialogue.reopen()
         await self._output.read_again(sandbox, cursors, follow=True)
+        # Not before: it takes a thread of the engine's until the script ends.
+        sandbox.watch()
         self._output.notice(
             f"worker of {self._host} went on with the script, {gone_by:.1f} s after "
             "its start"
         )
-        return await self._keep_clean(sandbox, self._conduct(sandbox))
+        return await self._conduct(sandbox)
 
     async def _make(self, claim: Callable[[], Awaitable[None]]) -> Sandbox:
         claiming = asyncio.ensure_future(claim())
@@ -246,12 +249,15 @@ class Session:
         except StopRequestedError:
             await self._remove(sandbox)
             return await self._stopped_early()
-        except CroniumError as error:
+        except Exception as error:
+            trouble = known(error)
+            # Whoever goes on with the script has a log and a channel of its own.
+            sandbox.detach()
             await self._dialogue.close()
             if self._script_started is None:
                 await self._remove(sandbox)
-                self._refused(error)
-            raise
+                self._refused(trouble)
+            raise trouble from trouble.__cause__
 
     async def _follow(self, sandbox: Sandbox) -> RunOutcome:
         try:
@@ -265,7 +271,7 @@ class Session:
                 return await self._end(sandbox, None, info)
             raise
         self._script_started = time.time()
-        self._phase = RUNNING
+        self._phase = Phase.RUNNING
         self._hooks.started()
         self._deadline = self._phases.start() + self._event.timeout_seconds
         return await self._conduct(sandbox)
@@ -274,7 +280,7 @@ class Session:
         reason = await self._until_end(sandbox)
         if reason is None:
             return await self._end(sandbox, sandbox.exited.result(), None)
-        self._phase = STOPPING
+        self._phase = Phase.STOPPING
         self._output.notice(
             f"{reason.message} TERM, then KILL after {self._event.grace_seconds:g} s"
         )
@@ -312,7 +318,7 @@ class Session:
         self, sandbox: Sandbox, end: SandboxExit | None, stopped: ErrorInfo | None
     ) -> RunOutcome:
         self._phases.end()
-        self._phase = CLEANUP
+        self._phase = Phase.CLEANUP
         if end is not None:
             await self._output.drain(sandbox)
         given = await self._dialogue.end()
@@ -327,7 +333,7 @@ class Session:
             self._hooks.release(sandbox)
         else:
             await self._remove(sandbox)
-        self._phase = GONE
+        self._phase = Phase.GONE
         return outcome.model_copy(update={"durations": self._phases.durations()})
 
     def _outcome(
@@ -358,7 +364,7 @@ class Session:
             self._output.log.close()
             self._output.log.complete()
             raise DetachedError
-        self._phase = GONE
+        self._phase = Phase.GONE
         self._output.notice("cancelled before the script began")
         outcome = RunOutcome(
             status=Status.CANCELLED,

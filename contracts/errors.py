@@ -255,6 +255,12 @@ class SandboxInterrupted(EngineError):
     hint = "Run the event again; `live-restore` lets scripts outlive a daemon restart."
 
 
+class WorkerFault(EngineError):
+    """The worker met an error that nobody foresaw."""
+
+    hint = "Look at the worker's log, and report what it says."
+
+
 class ScriptNotStarted(EngineError):
     """The worker died before the script began."""
 

@@ -51,7 +51,7 @@ def json_size(value: Any) -> int:
     Raises:
         MisplacedValue: Something in it is not JSON, not text, or nested too deep.
     """
-    return len(json_text(value).encode())
+    return len(json_bytes(value))
 
 
 def json_text(value: Any) -> str:
@@ -71,6 +71,15 @@ def json_text(value: Any) -> str:
     if text.count("[") + text.count("{") > limits.MAX_JSON_DEPTH and _too_deep(value):
         raise _first_fault(value)
     return text
+
+
+def json_bytes(value: Any) -> bytes:
+    """Return `json_text` in UTF-8: integers of any size, which orjson refuses.
+
+    Raises:
+        MisplacedValue: Something in it is not JSON, not text, or nested too deep.
+    """
+    return json_text(value).encode()
 
 
 def _too_deep(value: Any) -> bool:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from contracts.limits import MAX_ID_LENGTH, MAX_LINE_BYTES, MIB
 from contracts.logs import ExecutionRecord, IngestMessage, LineBatch
 from contracts.validation import path_of
+from contracts.wire_text import json_size
 from gateway.errors import RecordRefused
 
 MAX_MESSAGE_BYTES = 4 * MIB
@@ -147,7 +148,11 @@ def _problem_of_lines(batch: LineBatch) -> str:
     for index, data in batch.data.items():
         if not 0 <= index < len(batch.lines):
             return f"record.data.{index}: there is no such line"
-        if len(orjson.dumps(data)) > MAX_LINE_BYTES:
+        try:
+            size = json_size(data)
+        except ValueError:
+            return f"record.data.{index}: not JSON that can be written"
+        if size > MAX_LINE_BYTES:
             return f"record.data.{index}: longer than {MAX_LINE_BYTES} bytes of JSON"
     return ""
 

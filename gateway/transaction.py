@@ -4,12 +4,12 @@ import time
 from dataclasses import dataclass, field
 from itertools import count
 
-import orjson
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.logs import ExecutionRecord, LineBatch
 from contracts.results import Status
+from contracts.wire_text import json_text
 from gateway.cache import ExecutionState, StateCache, StreamState
 from gateway.live import Chunk, LineRow, Source, Summary
 from gateway.schema import executions, lines, streams
@@ -250,7 +250,7 @@ def _rows(
     numbers: range | list[int],
 ) -> list[LineRow]:
     key, first, text, raw = state.key, batch.first_seq, batch.lines, batch.raw
-    data = {i: orjson.dumps(found).decode() for i, found in batch.data.items()}
+    data = {i: json_text(found) for i, found in batch.data.items()}
     when, dropped, of = batch.timestamp, batch.dropped, stream.key
     return [
         (

@@ -5,15 +5,13 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-import orjson
-
 from contracts import limits
 from contracts.logs import Stream
 from contracts.results import LogCounts
 from logstream.flood import Dropped, Flood
 from logstream.lines import LINE_OVERHEAD_BYTES, Splitter, to_text
 from logstream.redact import Redactor
-from logstream.spool import Spool
+from logstream.spool import Spool, encode
 from logstream.written import Written, read_written
 
 BATCH_LINES = 2000
@@ -353,7 +351,7 @@ class RunLog:
             "lines": texts,
         }
         record |= {name: value for name, value in more.items() if value}
-        return self._spool.append(orjson.dumps(record, option=orjson.OPT_NON_STR_KEYS))
+        return self._spool.append(encode(record))
 
 
 def _batches(lines: list[bytes]) -> list[list[bytes]]:

@@ -8,6 +8,7 @@ a small file beside it.
 """
 
 import asyncio
+import json
 import logging
 import os
 import shutil
@@ -16,6 +17,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -35,6 +37,7 @@ ACK_SECONDS = 0.5
 # may come back.
 ABANDONED_SECONDS = 86_400.0
 END = HEADER.pack(0, 0)
+CLOSED = -1
 
 
 class Spool:
@@ -110,6 +113,8 @@ class Spool:
     def delete(self) -> None:
         """Remove the files; their records are in the gateway."""
         os.close(self._file)
+        # The number may be another file's from now on.
+        self._file = CLOSED
         self.path.unlink(missing_ok=True)
         self._ack_path.unlink(missing_ok=True)
 
@@ -204,10 +209,10 @@ class SpoolDirectory:
             spool.complete()
             self.tidy()
 
-    def record(self, record: ExecutionRecord) -> None:
-        """Write what happened to an execution."""
+    def record(self, record: ExecutionRecord) -> bool:
+        """Write what happened to an execution; False when the disk did not take it."""
         payload = record.model_dump(mode="json", by_alias=True)
-        self._records.append(orjson.dumps(payload))
+        return self._records.append(encode(payload))
 
     def grew(self, size: int) -> None:
         """Note that a spool has new records."""
@@ -225,6 +230,16 @@ class SpoolDirectory:
                 spool.delete()
                 del self.spools[name]
         self.bytes_used = sum(spool.size for spool in self.spools.values())
+
+
+def encode(record: dict[str, Any]) -> bytes:
+    """Return a record's JSON; what users hand over may hold integers of any size."""
+    try:
+        return orjson.dumps(record, option=orjson.OPT_NON_STR_KEYS)
+    except TypeError:
+        # The quick writer stops at 64 bits.
+        text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+        return text.encode()
 
 
 def _valid_prefix(file: int) -> tuple[int, bool]:

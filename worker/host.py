@@ -9,6 +9,7 @@ from typing import Any
 from temporalio.client import Client
 
 from activities import Claims, ContainerActivities, Ledger, SessionFactory
+from activities.failures import known
 from contracts.errors import CroniumError
 from engines.channel import ChannelServer, ChannelState, GatewayVariables
 from engines.docker import DockerEngine
@@ -129,19 +130,23 @@ class DockerHost:
         while True:
             try:
                 await self.engine.ping(interval)
-            except CroniumError as error:
-                if not away:
-                    logger.error("%s", error)
-                away, self.problem = True, str(error)
-            else:
                 if away:
-                    logger.info("Docker answers again")
-                    self.engine.network.forget()
-                    # It may come back as another: proved as at the start.
-                    self.problem = STARTING
-                    await self.prove()
+                    await self._welcome_back()
                 away = False
+            except Exception as error:
+                # Whatever it is: without this watch no outage would be noticed.
+                trouble = known(error)
+                if not away:
+                    logger.error("%s", trouble)
+                away, self.problem = True, str(trouble)
             await asyncio.sleep(interval)
+
+    async def _welcome_back(self) -> None:
+        logger.info("Docker answers again")
+        self.engine.network.forget()
+        # It may come back as another: proved as at the start.
+        self.problem = STARTING
+        await self.prove()
 
     async def _keep_clean(self) -> None:
         janitor = Janitor(
@@ -152,7 +157,7 @@ class DockerHost:
         )
         while True:
             await _logged(janitor.sweep)
-            await _logged(lambda: self._claims.forget_settled(self.activities.claimed))
+            await _logged(lambda: self._claims.forget_settled(self.activities.known))
             await asyncio.sleep(self._settings.janitor_interval)
 
 

@@ -4,7 +4,7 @@ import asyncio
 from datetime import datetime, timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from contracts import names
@@ -19,6 +19,9 @@ with workflow.unsafe.imports_passed_through():
 
 # Local activities answer in milliseconds; this only bounds a broken disk.
 LOCAL_ACTIVITY_TIMEOUT = timedelta(seconds=30)
+# A record that cannot be written for so long is given up: whoever waits for the result
+# needs it more than the gateway needs its copy.
+RECORD_PATIENCE = timedelta(seconds=30)
 
 
 @workflow.defn(name=names.EVENT_WORKFLOW)
@@ -174,9 +177,13 @@ class EventWorkflow:
             await writing
 
     async def _write(self, record: ExecutionRecord) -> None:
-        await workflow.execute_local_activity(
-            RECORD_EXECUTION.name,
-            record,
-            result_type=RECORD_EXECUTION.result,
-            start_to_close_timeout=LOCAL_ACTIVITY_TIMEOUT,
-        )
+        try:
+            await workflow.execute_local_activity(
+                RECORD_EXECUTION.name,
+                record,
+                result_type=RECORD_EXECUTION.result,
+                schedule_to_close_timeout=RECORD_PATIENCE,
+            )
+        except FailureError as error:
+            # Of a local activity its own error comes, in no `ActivityError`.
+            workflow.logger.error("the end is not recorded: %s", error)

@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from contracts import names
-from contracts.errors import CeilingExceeded, ErrorInfo, ImageMissing, SandboxFailed
+from contracts.errors import (
+    CeilingExceeded,
+    EngineUnavailable,
+    ErrorInfo,
+    ImageMissing,
+    SandboxFailed,
+)
 from contracts.events import EventSpec, Network, Resources
 from contracts.limits import MIB
 from engines.docker import logs, verdict
@@ -101,13 +107,7 @@ class DockerEngine:
             await self._replace(spec.name)
         if spec.network is Network.EGRESS:
             await self.network.ensure()
-        directory = self.directories.create(
-            spec.run_key,
-            event_type=spec.event_type,
-            script=spec.script,
-            env=spec.env,
-            documents=spec.documents,
-        )
+        directory = self._write_files(spec)
         config = self.container_config(
             image=spec.image,
             command=COMMAND,
@@ -123,6 +123,23 @@ class DockerEngine:
             self.directories.remove(spec.run_key)
             raise
         return sandbox
+
+    def _write_files(self, spec: SandboxSpec) -> Path:
+        try:
+            return self.directories.create(
+                spec.run_key,
+                event_type=spec.event_type,
+                script=spec.script,
+                env=spec.env,
+                documents=spec.documents,
+            )
+        except OSError as error:
+            # What there is of it may hold secrets.
+            self.directories.remove(spec.run_key)
+            raise EngineUnavailable(
+                f"the run directory takes nothing: {error.strerror}",
+                hint="Free space on its disk, or set CRONIUM_DOCKER_RUN_DIR.",
+            ) from error
 
     def sandbox(self, run_key: str) -> Sandbox:
         """Return the handle of a run's sandbox, whether it exists or not."""

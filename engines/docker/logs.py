@@ -36,7 +36,8 @@ class Replay(Attachment):
                 self._head = head
                 return
             self._head = None
-            self.status.set_result(int(head.split(b" ", 2)[1]))
+            if not self.status.done():
+                self.status.set_result(status_of(head))
         if data:
             super().data_received(data)
 
@@ -62,31 +63,45 @@ async def replay(socket: str, name: str, on_data: OnData, *, follow: bool) -> Re
     """
     query = {"stdout": 1, "stderr": 1, "follow": int(follow)}
     loop = asyncio.get_running_loop()
+    reader = Replay(on_data)
     try:
         async with asyncio.timeout(OPEN_SECONDS):
-            transport, reader = await loop.create_unix_connection(
-                lambda: Replay(on_data), socket
-            )
+            transport, _ = await loop.create_unix_connection(lambda: reader, socket)
             transport.write(_request(f"/containers/{quote(name)}/logs", query))
             status = await reader.status
-    except (OSError, TimeoutError) as error:
-        raise EngineUnavailable(
-            f"Docker does not answer on {socket}: {type(error).__name__}"
-        ) from error
-    if status == 0:
-        raise EngineUnavailable(f"Docker on {socket} closed the connection")
-    if status != OK:
-        transport.close()
-        raise SandboxFailed(f"Docker gave no output of {name} (status {status})")
+        if status == 0:
+            raise EngineUnavailable(f"Docker on {socket} closed the connection")
+        if status != OK:
+            raise SandboxFailed(f"Docker gave no output of {name} (status {status})")
+    except BaseException as error:
+        # A daemon that answers after all would write into a log that by then is fed by
+        # the next reading: every line would come twice.
+        reader.close()
+        if isinstance(error, OSError):
+            raise EngineUnavailable(
+                f"Docker does not answer on {socket}: {type(error).__name__}"
+            ) from error
+        raise
     return reader
 
 
 async def first_timestamp(socket: str, name: str) -> float | None:
-    """Return when the daemon noted the first output it still has; None: no output."""
+    """Return when the daemon noted the first output it still has; None: no output.
+
+    Raises:
+        EngineUnavailable: The daemon does not answer.
+        SandboxFailed: It has no such output.
+    """
     query = {"stdout": 1, "stderr": 1, "timestamps": 1}
     path = f"/containers/{quote(name)}/logs"
-    async with _answer(socket, path, query) as reader:
-        frame = await reader.read(HEADER_BYTES + 40)
+    try:
+        async with (
+            asyncio.timeout(OPEN_SECONDS),
+            _answer(socket, path, query) as reader,
+        ):
+            frame = await reader.read(HEADER_BYTES + 40)
+    except TimeoutError:
+        raise EngineUnavailable(f"Docker on {socket} does not answer") from None
     word = frame[HEADER_BYTES:].partition(b" ")[0].decode("ascii", "replace")
     if not word:
         return None
@@ -99,6 +114,7 @@ async def ping(socket: str, seconds: float) -> None:
 
     Raises:
         EngineUnavailable: It does not, or not in time.
+        SandboxFailed: It answers that it is not well.
     """
     try:
         async with asyncio.timeout(seconds), _answer(socket, "/_ping", {}) as reader:
@@ -121,12 +137,19 @@ async def _answer(
         ) from error
     try:
         writer.write(_request(path, query))
-        await reader.readuntil(HEAD_END)
+        head = await reader.readuntil(HEAD_END)
+        if status_of(head) != OK:
+            raise SandboxFailed(f"Docker answered {status_of(head)} to {path}")
         yield reader
-    except (OSError, asyncio.IncompleteReadError) as error:
+    except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
         raise EngineUnavailable(f"Docker on {socket} closed the connection") from error
     finally:
         writer.close()
+
+
+def status_of(head: bytes) -> int:
+    """Return the status in the head of an answer."""
+    return int(head.split(b" ", 2)[1])
 
 
 def _request(path: str, query: dict[str, int]) -> bytes:

@@ -143,7 +143,12 @@ async def _iptables(*arguments: str) -> str | None:
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
     )
-    _, errors = await asyncio.wait_for(process.communicate(), COMMAND_SECONDS)
+    try:
+        _, errors = await asyncio.wait_for(process.communicate(), COMMAND_SECONDS)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        return f"it did not end within {COMMAND_SECONDS:g} s"
     if process.returncode == 0:
         return None
     return errors.decode(errors="replace").strip() or f"code {process.returncode}"

@@ -9,8 +9,6 @@ import asyncio
 import secrets
 from dataclasses import dataclass
 
-from docker.errors import NotFound
-
 from contracts import names
 from contracts.errors import CroniumError, EngineNotHardened, SandboxFailed
 from contracts.events import Network, Resources
@@ -107,8 +105,6 @@ async def _probe(engine: DockerEngine, script: str) -> _Probed:
         await sandbox.start()
         end = await asyncio.wait_for(asyncio.shield(sandbox.exited), PROBE_SECONDS)
         await asyncio.wait_for(sandbox.drain(), DRAIN_SECONDS + 1)
-    except NotFound:
-        raise SandboxFailed("a container of the proof was removed meanwhile") from None
     except TimeoutError:
         raise SandboxFailed(
             f"a container of the proof did not end within {PROBE_SECONDS:g} s"

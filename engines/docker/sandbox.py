@@ -1,8 +1,10 @@
 """One sandbox: created, attached, started, stopped, read and removed."""
 
 import asyncio
+import contextlib
 import logging
 import time
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -60,11 +62,12 @@ class Sandbox:
 
     async def attach(self, on_data: OnData) -> None:
         """Follow both output streams; before the start, so that nothing is missed."""
-        raw = await self._calls.run(
-            lambda client: client.attach_socket(
-                self.name, params={"stdout": 1, "stderr": 1, "stream": 1}
+        with self._there():
+            raw = await self._calls.run(
+                lambda client: client.attach_socket(
+                    self.name, params={"stdout": 1, "stderr": 1, "stream": 1}
+                )
             )
-        )
         self._attachment = await attach.follow(raw, on_data)
 
     async def replay(self, on_data: OnData, *, follow: bool) -> None:
@@ -89,7 +92,8 @@ class Sandbox:
         Raises:
             SandboxFailed: The image cannot run our launcher, or the engine failed.
         """
-        await self._calls.run(lambda client: client.start(self.name))
+        with self._there():
+            await self._calls.run(lambda client: client.start(self.name))
         self.watch()
 
     def watch(self) -> None:
@@ -179,27 +183,35 @@ class Sandbox:
 
     async def started_at(self) -> float | None:
         """Return when the script was started: seconds since 1970, daemon's clock."""
-        return _seconds((await self.inspect())["State"].get("StartedAt"))
+        with self._there():
+            return _seconds((await self.inspect())["State"].get("StartedAt"))
 
     async def first_output_at(self) -> float | None:
         """Return when the oldest output that the daemon still has was written."""
         return await logs.first_timestamp(self._calls.socket, self.name)
 
+    @contextlib.contextmanager
+    def _there(self) -> Iterator[None]:
+        """Tell that the container is gone as an error of ours."""
+        try:
+            yield
+        except NotFound:
+            raise SandboxFailed(
+                f"the container {self.name} was removed by somebody else"
+            ) from None
+
     async def _wait(self) -> SandboxExit:
         since = 0.0
         while True:
             try:
-                await self._calls.run(
-                    lambda client: client.wait(self.name, timeout=None)
-                )
-                state = (await self.inspect())["State"]
+                with self._there():
+                    await self._calls.run(
+                        lambda client: client.wait(self.name, timeout=None)
+                    )
+                    state = (await self.inspect())["State"]
                 if not state["Running"]:
                     return _exit_of(state, self.away_since)
                 since = 0.0
-            except NotFound:
-                raise SandboxFailed(
-                    f"the container {self.name} was removed by somebody else"
-                ) from None
             except EngineUnavailable:
                 self.away_since = self.away_since or time.time()
                 since = since or time.monotonic()

@@ -143,6 +143,12 @@ class Plant:
         return part
 
     @property
+    def run_dir(self) -> Path:
+        """Where the first worker keeps the files of its runs."""
+        given = self.settings.get("DOCKER_RUN_DIR")
+        return Path(given or load_settings(state_dir=self.state).docker.run_dir)
+
+    @property
     def parts(self) -> list[Part]:
         """All processes, in the order they are started."""
         return [self.temporal, self.gateway, *self.workers.values()]

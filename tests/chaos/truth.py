@@ -116,7 +116,8 @@ def leftovers(plant: Plant) -> dict[str, list[str]]:
         "containers": [entry["Names"][0] for entry in containers],
         # The egress network of the instance is no leftover of a run.
         "networks": [n["Name"] for n in networks if "-egress-" not in n["Name"]],
-        "run directories": entries(plant.state / "run"),
+        "run directories": entries(plant.run_dir),
+        "states of channels": entries(plant.state / "channels"),
         "spool files": [
             name
             for name in entries(plant.state / "spool")

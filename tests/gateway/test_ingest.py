@@ -294,3 +294,18 @@ async def test_a_drop_mark_keeps_its_count(gateway: Gateway):
     await gateway.store(batch("x", 1, "a"), batch("x", 51, "dropped", dropped=50))
     assert [line["dropped"] for line in await gateway.log("x")] == [0, 50]
     assert json.dumps(await gateway.log("x"))
+
+
+async def test_a_number_of_any_size_is_stored_and_blocks_nobody(gateway: Gateway):
+    ended = record("x", "SUCCESS", stored=2)
+    ended["result"]["output"] = 2**70
+    replies = await gateway.store(
+        batch("x", 1, "INFO many", stream="log", data={"0": {"fields": {"n": 2**70}}}),
+        batch("x", 2, "INFO next", stream="log"),
+        ended,
+    )
+    assert {reply["type"] for reply in replies} == {"ack"}
+    log = await gateway.log("x")
+    assert [line["data"] for line in log] == [{"fields": {"n": 2**70}}, None]
+    found = (await gateway.get("/api/executions/x")).json()
+    assert found["result"]["output"] == 2**70

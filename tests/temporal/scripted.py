@@ -166,6 +166,8 @@ class Script:
     handed: list[Order] = field(default_factory=list)
     handing: asyncio.Event = field(default_factory=asyncio.Event)
     records: list[ExecutionRecord] = field(default_factory=list)
+    refusal: Exception | None = None
+    """What comes of every attempt to record an end."""
 
     @activity.defn(name=ADMIT_EXECUTION.name)
     async def admit(self, request: EventRequest) -> Admission:
@@ -177,6 +179,8 @@ class Script:
 
     @activity.defn(name=RECORD_EXECUTION.name)
     async def record(self, record: ExecutionRecord) -> bool:
+        if self.refusal is not None:
+            raise self.refusal
         self.records.append(record)
         return True
 

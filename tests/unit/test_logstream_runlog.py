@@ -194,3 +194,18 @@ def test_a_real_spool_and_a_real_log_agree(tmp_path: Path) -> None:
     assert_no_hole(found, counts)
     log.complete()
     assert spool.completed
+
+
+def test_a_structured_line_may_hold_a_number_of_any_size(tmp_path: Path) -> None:
+    spool = SpoolDirectory(tmp_path).open("run")
+    log = log_into(spool, 2000)
+    log.say("INFO many", {"fields": {"n": 2**70}})
+    log.say("INFO next", {})
+    assert log.close().stored == 2
+    found = [
+        LineBatch.model_validate_json(payload)
+        for _, payload in spool.read(0, 1 << 20)
+        if payload
+    ]
+    assert [batch.first_seq for batch in found] == [1, 2]
+    assert found[0].data == {0: {"fields": {"n": 2**70}}}

@@ -141,3 +141,12 @@ def test_spools_are_for_their_owner_alone(tmp_path: Path) -> None:
     spool = SpoolDirectory(path).open("run")
     assert path.stat().st_mode & 0o077 == 0
     assert spool.path.stat().st_mode & 0o077 == 0
+
+
+def test_a_spool_that_was_deleted_writes_into_no_other_file(tmp_path: Path) -> None:
+    spool = SpoolDirectory(tmp_path).open("gone")
+    spool.delete()
+    # The kernel gives the lowest free number: the next file has the spool's old one.
+    with (tmp_path / "other").open("wb+") as other:
+        assert not spool.append(b"{}")
+        assert other.seek(0, 2) == 0

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from contracts.events import EventType
-from engines.docker.rundir import MODULE_HINT
+from engines.scripts import MODULE_HINT
 from tests.compat.channel import Channel, serving
 from tests.compat.script import Bench, Ran
 
