@@ -11,12 +11,26 @@
     │   └── ChainTooDeep          events have started each other too often in a row
     ├── EngineError               the place where scripts run has a problem
     │   ├── EngineUnavailable     the Docker daemon does not answer
+    │   │   └── SshUnavailable    the SSH server cannot be reached now
+    │   │       ├── SshConnectFailed   refused, no route, unknown name, or cut off
+    │   │       ├── SshConnectTimeout  no TCP connection in time
+    │   │       ├── SshBannerTimeout   connected, but no SSH handshake in time
+    │   │       ├── SshAuthTimeout     the login was not answered in time
+    │   │       ├── SshIdleTimeout     a live connection went silent
+    │   │       ├── SshTotalTimeout    all steps together took too long
+    │   │       └── SshBreakerOpen     it failed too often and is left alone a while
     │   ├── EngineNotHardened     a limit is not enforced on this host
     │   ├── EgressUnavailable     the filtered network cannot be made
     │   ├── ImageMissing          the image is not there and may not be pulled
     │   ├── ImagePullFailed       the registry said no
     │   ├── ImagePullTimeout      the registry did not finish in time
     │   ├── SandboxFailed         the engine could not make or start the sandbox
+    │   │   └── SshRefused        the SSH server answers, but cannot be used as it is
+    │   │       ├── SshAuthFailed      it does not accept the credentials
+    │   │       ├── SshHostKeyChanged  its key is not the one that is known
+    │   │       ├── SshHostKeyUnknown  nobody has vouched for its key
+    │   │       ├── SshProtocolError   no common algorithm, or no SSH at all
+    │   │       └── SshServerRefused   full disk, no shell, no sudo, no directory …
     │   ├── SandboxInterrupted    the engine stopped, and the running script with it
     │   └── ScriptNotStarted      the worker died before the script began
     ├── VariableError             a variable cannot be read or written as asked
@@ -29,7 +43,7 @@
     ├── DeliveryError             a message or a callback did not arrive
     │   ├── DeliveryFailed        it may arrive when it is sent again
     │   └── DeliveryRefused       the receiver does not want it
-    ├── HostLost                  the worker that ran the script never came back
+    ├── HostLost                  the machine that ran the script never came back
     ├── StaleAttempt              another worker has taken this run over
     ├── WorkerDraining            the worker is going down and hands its runs over
     └── LogStorageFull            no room for log lines on this host
@@ -57,6 +71,7 @@ class ScriptError(StrEnum):
     CANCELLED = "Cancelled"
     INTERPRETER_MISSING = "InterpreterMissing"
     ENVIRONMENT_REFUSED = "EnvironmentRefused"
+    OUTPUT_LIMIT = "OutputLimit"
 
 
 class HttpError(StrEnum):
@@ -283,8 +298,96 @@ class VariablesUnavailable(VariableError):
     hint = "Try again in a moment; the gateway may be restarting."
 
 
+class SshUnavailable(EngineUnavailable):
+    """The SSH server cannot be reached now."""
+
+    hint = "Check that the server is up and that the worker may reach it."
+
+
+class SshConnectFailed(SshUnavailable):
+    """The server refused the connection, has no route or name, or cut it off."""
+
+    hint = "Check address, port and firewall, and that sshd runs on the server."
+
+
+class SshConnectTimeout(SshUnavailable):
+    """The server did not take the TCP connection in time."""
+
+    hint = "A firewall may drop the packets; or raise deadlines.connectSeconds."
+
+
+class SshBannerTimeout(SshUnavailable):
+    """The server took the connection, but no SSH handshake came in time."""
+
+    hint = "Check that sshd listens on this port; or raise deadlines.bannerSeconds."
+
+
+class SshAuthTimeout(SshUnavailable):
+    """The server did not answer the login in time."""
+
+    hint = "Look at the server's login modules; or raise deadlines.authSeconds."
+
+
+class SshIdleTimeout(SshUnavailable):
+    """The server went silent on a live connection."""
+
+    hint = "The server may be overloaded; or raise deadlines.idleSeconds."
+
+
+class SshTotalTimeout(SshUnavailable):
+    """All steps of connecting took too long together."""
+
+    hint = "Too many connections may wait for this server; or raise totalSeconds."
+
+
+class SshBreakerOpen(SshUnavailable):
+    """The server failed too often and is left alone for a while."""
+
+    hint = "The last failure is in the message; the server is tried again by itself."
+
+
+class SshRefused(SandboxFailed):
+    """The SSH server answers, but cannot be used as it is."""
+
+    retryable = False
+
+
+class SshAuthFailed(SshRefused):
+    """The server does not accept the credentials."""
+
+    hint = "Check user name and credentials, and the server's own log."
+
+
+class SshHostKeyChanged(SshRefused):
+    """The server's key is not the one that is known: it may be somebody else."""
+
+    hint = (
+        "If the server was set up anew, compare the fingerprint on its console, then "
+        "put the new key into `hostKeys` or known_hosts. Nothing was sent to it."
+    )
+
+
+class SshHostKeyUnknown(SshRefused):
+    """Nobody has vouched for the server's key."""
+
+    hint = (
+        "Compare the fingerprint on the server's console, then put the key into "
+        "`hostKeys` or known_hosts. Nothing was sent to it."
+    )
+
+
+class SshProtocolError(SshRefused):
+    """There is no common algorithm with the server, or it does not speak SSH."""
+
+    hint = "Check the port; an old server may need its algorithm named in `algorithms`."
+
+
+class SshServerRefused(SshRefused):
+    """The server cannot run scripts as it is set up."""
+
+
 class HostLost(CroniumError):
-    """The worker that ran the script never came back."""
+    """The machine that ran the script never came back, or came back without it."""
 
     hint = (
         "Look at the log, then run the event again. Events with `idempotent: true` "

@@ -1,12 +1,8 @@
 """Hardened containers: the driver of the Docker Engine."""
 
 from engines.docker.engine import DockerConfig, DockerEngine, check_ceilings
-from engines.docker.sandbox import (
-    Sandbox,
-    SandboxExit,
-    SandboxRunsAlready,
-    SandboxSpec,
-)
+from engines.docker.sandbox import Sandbox
+from engines.places import SandboxExit, SandboxRunsAlready, SandboxSpec
 
 __all__ = [
     "DockerConfig",

@@ -7,11 +7,11 @@ pauses, which fills the pipe and slows the script down instead of the worker.
 
 import asyncio
 import socket
-from collections.abc import Callable
 from typing import Any
 
 from contracts.limits import KIB, MIB
 from contracts.logs import Stream
+from engines.places import OnData
 
 HEADER_BYTES = 8
 STREAMS = {1: Stream.STDOUT, 2: Stream.STDERR}
@@ -19,8 +19,6 @@ STREAMS = {1: Stream.STDOUT, 2: Stream.STDERR}
 MAX_BYTES_PER_SECOND = 32 * MIB
 PACE_SECONDS = 0.05
 RECEIVE_BUFFER = 256 * KIB
-
-OnData = Callable[[Stream, bytes], None]
 
 
 class Attachment(asyncio.Protocol):

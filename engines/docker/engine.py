@@ -7,22 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from contracts import names
-from contracts.errors import CeilingExceeded, ImageMissing, SandboxFailed
+from contracts.errors import CeilingExceeded, ErrorInfo, ImageMissing, SandboxFailed
 from contracts.events import EventSpec, Network, Resources
 from contracts.limits import MIB
-from engines.docker import logs
+from engines.docker import logs, verdict
 from engines.docker.calls import Calls
 from engines.docker.images import Images, PullPolicy
 from engines.docker.network import EgressNetwork, EgressPolicy
 from engines.docker.profile import container_config
 from engines.docker.rundir import RunDirectories
-from engines.docker.sandbox import (
-    COMMAND,
-    NAME_PREFIX,
-    Sandbox,
-    SandboxRunsAlready,
-    SandboxSpec,
-)
+from engines.docker.sandbox import COMMAND, Sandbox
+from engines.places import NAME_PREFIX, SandboxExit, SandboxRunsAlready, SandboxSpec
 
 logger = logging.getLogger(__name__)
 
@@ -177,6 +172,12 @@ class DockerEngine:
             await sandbox.remove()
         finally:
             self.directories.remove(sandbox.run_key)
+
+    def judge(
+        self, event: EventSpec, end: SandboxExit, last_lines: list[str]
+    ) -> ErrorInfo:
+        """Say why a script that exited with a code other than 0 did not succeed."""
+        return verdict.judge(event, end, last_lines)
 
     async def ping(self, seconds: float) -> None:
         """Return when the daemon answers.

@@ -12,7 +12,8 @@ from datetime import datetime
 from urllib.parse import quote, urlencode
 
 from contracts.errors import EngineUnavailable, SandboxFailed
-from engines.docker.attach import HEADER_BYTES, Attachment, OnData
+from engines.docker.attach import HEADER_BYTES, Attachment
+from engines.places import OnData
 
 OPEN_SECONDS = 20.0
 HEAD_END = b"\r\n\r\n"

@@ -5,7 +5,6 @@ line or in `docker inspect`. Nothing that a script writes is read from it.
 """
 
 import os
-import re
 import shlex
 import shutil
 from pathlib import Path
@@ -13,6 +12,15 @@ from pathlib import Path
 import sdk
 from contracts.events import EventType
 from contracts.names import RUN_DIRECTORY
+from engines.scripts import (
+    INTERPRETERS,
+    MISSING_CODE,
+    MODULE,
+    MODULE_CHECK,
+    environment_file,
+    maybe_module,
+    quoted,
+)
 
 # The parent is closed to other users of the host; inside the sandbox only uid 1000
 # lives, so the files themselves can be readable.
@@ -21,27 +29,8 @@ DIRECTORY_MODE = 0o755
 FILE_MODE = 0o444
 EXECUTABLE_MODE = 0o555
 
-INTERPRETERS = {
-    EventType.BASH: ("bash", "script.sh"),
-    EventType.PYTHON: ("python3", "script.py"),
-    EventType.NODEJS: ("node", "script.js"),
-}
-MODULE = "script.mjs"
-# A line that begins so is an ES module's, or one in a comment or a text: Node.js itself
-# is asked which, so a script that is CommonJS always runs as that.
-MODULE_HINT = re.compile(
-    r"^\s*(?:import\s*[\w{*'\"]|export\s+[\w{*])|^\S.*\bawait\b|^await\b", re.MULTILINE
-)
-# Exits 1 if the file cannot be a CommonJS module; what `node --check` says of that
-# differs between versions.
-MODULE_CHECK = (
-    'const text = require("fs").readFileSync(process.argv[1], "utf8");'
-    'const names = ["exports", "require", "module", "__filename", "__dirname"];'
-    'require("vm").compileFunction(text.replace(/^#!.*/, ""), names)'
-)
 LAUNCHER = "start"
 MISSING_MARK = "cronium: not in this image: "
-MISSING_CODE = 127
 
 
 def launcher(event_type: EventType, maybe_module: bool = False) -> str:
@@ -66,16 +55,6 @@ def launcher(event_type: EventType, maybe_module: bool = False) -> str:
         f"{sdk.environment(RUN_DIRECTORY)}"
         f"{check}exec {interpreter} {path}\n"
     )
-
-
-def quoted(value: str) -> str:
-    """Return a value as one single-quoted sh word."""
-    return "'" + value.replace("'", "'\\''") + "'"
-
-
-def environment_file(env: dict[str, str]) -> str:
-    """Return the sh text that exports the variables; values are data, never code."""
-    return "".join(f"export {name}={quoted(value)}\n" for name, value in env.items())
 
 
 class RunDirectories:
@@ -105,7 +84,7 @@ class RunDirectories:
         directory = self.parent / key
         directory.mkdir(mode=DIRECTORY_MODE)
         directory.chmod(DIRECTORY_MODE)  # mkdir's mode is cut by the umask
-        module = event_type is EventType.NODEJS and bool(MODULE_HINT.search(script))
+        module = maybe_module(event_type, script)
         texts = {
             LAUNCHER: launcher(event_type, module),
             INTERPRETERS[event_type][1]: script,

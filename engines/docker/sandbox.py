@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import time
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,16 +10,14 @@ from typing import Any
 from docker.errors import NotFound
 
 from contracts.errors import EngineUnavailable, SandboxFailed
-from contracts.events import EventType, Network, Resources
 from contracts.names import RUN_DIRECTORY
 from engines.docker import attach, logs
-from engines.docker.attach import OnData
 from engines.docker.calls import Calls
 from engines.docker.rundir import LAUNCHER
+from engines.places import OnData, SandboxExit
 
 logger = logging.getLogger(__name__)
 
-NAME_PREFIX = "cronium-"
 COMMAND = ["/bin/sh", f"{RUN_DIRECTORY}/{LAUNCHER}"]
 # After the container's end the daemon still copies what is in the pipes.
 DRAIN_SECONDS = 5.0
@@ -30,44 +27,6 @@ EXIT_POLL_SECONDS = 1.0
 PATIENCE_SECONDS = 300.0
 # What a script's death looks like when the daemon or the host took it down.
 TAKEN_DOWN_CODES = frozenset({137, 143, 255})
-
-
-@dataclass(frozen=True, slots=True)
-class SandboxSpec:
-    """Everything that one sandbox is made from."""
-
-    run_key: str
-    event_type: EventType
-    script: str
-    resources: Resources
-    network: Network
-    image: str
-    env: dict[str, str] = field(default_factory=dict)
-    documents: dict[str, bytes] = field(default_factory=dict)
-    """Further files of the run directory, by name."""
-    labels: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        """The container's name; the same run and try always has the same."""
-        return NAME_PREFIX + self.run_key
-
-
-@dataclass(frozen=True, slots=True)
-class SandboxExit:
-    """How a sandbox's main process ended."""
-
-    code: int
-    oom_killed: bool
-    started_at: float | None
-    """Seconds since 1970, the daemon's clock."""
-    finished_at: float | None
-    interrupted: bool = False
-    """Whether the daemon was away when it ended, and it ended by a signal."""
-
-
-class SandboxRunsAlready(SandboxFailed):
-    """A sandbox of that name was started by an earlier life of this very run."""
 
 
 class Sandbox:

@@ -4,8 +4,9 @@ import signal
 
 from contracts.errors import ErrorInfo, SandboxInterrupted, ScriptError
 from contracts.events import EventSpec
-from engines.docker.rundir import MISSING_CODE, MISSING_MARK
-from engines.docker.sandbox import SandboxExit
+from engines.docker.rundir import MISSING_MARK
+from engines.places import SandboxExit
+from engines.scripts import MISSING_CODE
 
 SIGNAL_BASE = 128
 # What the init process says when the image has no shell.

@@ -23,6 +23,7 @@ ALLOWED = {
         *HTTP_LIBRARIES,
         "jinja2",
         "apprise",
+        "asyncssh",
     },
     "logstream": {"contracts", "orjson", "websockets"},
     "activities": {"contracts", "engines", "logstream", "temporalio", "orjson"},
