@@ -1,14 +1,14 @@
 """From exit code, flags and last words to a typed error that a person understands."""
 
-import signal
-
 from contracts.errors import ErrorInfo, SandboxInterrupted, ScriptError
 from contracts.events import EventSpec
 from engines.docker.rundir import MISSING_MARK
+from engines.endings import SIGNAL_BASE, cancelled, failed, killed, timed_out
 from engines.places import SandboxExit
 from engines.scripts import MISSING_CODE
 
-SIGNAL_BASE = 128
+__all__ = ["cancelled", "judge", "launcher_missing", "timed_out"]
+
 # What the init process says when the image has no shell.
 NO_LAUNCHER_MARK = "exec /bin/sh failed"
 # What the three runtimes print when the kernel answers EAGAIN to fork or clone.
@@ -57,30 +57,8 @@ def judge(event: EventSpec, end: SandboxExit, last_lines: list[str]) -> ErrorInf
             hint="Write less, or raise resources.tmpMb (and memoryMb: /tmp is memory).",
         )
     if end.code > SIGNAL_BASE:
-        return _signal(end.code)
-    return ErrorInfo(
-        type=ScriptError.EXIT_CODE,
-        message=f"The script exited with code {end.code}.",
-        hint="Its last lines say why; exit 0 means success.",
-        retryable=True,
-    )
-
-
-def timed_out(event: EventSpec) -> ErrorInfo:
-    """Return the error of a script that ran longer than it may."""
-    return ErrorInfo(
-        type=ScriptError.TIMEOUT,
-        message=f"The script was stopped after {event.timeout_seconds:g} s.",
-        hint="Make it faster, or raise timeoutSeconds.",
-        retryable=True,
-    )
-
-
-def cancelled() -> ErrorInfo:
-    """Return the error of a run that somebody cancelled."""
-    return ErrorInfo(
-        type=ScriptError.CANCELLED, message="The run was cancelled on request."
-    )
+        return killed(end.code)
+    return failed(end.code)
 
 
 def launcher_missing(event: EventSpec) -> ErrorInfo:
@@ -109,18 +87,4 @@ def _interpreter(event: EventSpec, words: str) -> ErrorInfo:
         type=ScriptError.INTERPRETER_MISSING,
         message=f"{name} is not in the image {event.image or 'of this worker'}.",
         hint=f"Use an image with {name}, or leave `image` out to use the default.",
-    )
-
-
-def _signal(code: int) -> ErrorInfo:
-    number = code - SIGNAL_BASE
-    try:
-        name = signal.Signals(number).name
-    except ValueError:
-        name = f"signal {number}"
-    return ErrorInfo(
-        type=ScriptError.SIGNAL,
-        message=f"The script was killed by {name} (exit code {code}).",
-        hint="It crashed or killed itself; its last lines may say why.",
-        retryable=True,
     )

@@ -1,0 +1,17 @@
+"""Servers over SSH: scripts run detached on them, and are found again."""
+
+from engines.ssh.config import SshConfig
+from engines.ssh.engine import SshEngine
+from engines.ssh.place import SshPlace, Swept
+from engines.ssh.sandbox import SshSandbox
+from engines.ssh.scan import HostKey, scan
+
+__all__ = [
+    "HostKey",
+    "SshConfig",
+    "SshEngine",
+    "SshPlace",
+    "SshSandbox",
+    "Swept",
+    "scan",
+]

@@ -1,0 +1,35 @@
+"""The SSH engine of one worker: all servers, over one pool of connections."""
+
+from contracts.servers import ServerSpec
+from engines.ssh.account import Account
+from engines.ssh.breaker import BreakerState
+from engines.ssh.config import SshConfig
+from engines.ssh.credentials import Logins, Secrets
+from engines.ssh.place import SshPlace
+from engines.ssh.pool import Pool
+
+
+class SshEngine:
+    """Knows how to reach servers.
+
+    Args:
+        config: The operator's choices.
+        secrets: Resolves the names of secrets in server descriptions.
+    """
+
+    def __init__(self, config: SshConfig, secrets: Secrets) -> None:
+        self.config = config
+        self._logins = Logins(secrets)
+        self.pool = Pool(config, self._logins)
+
+    def place(self, server: ServerSpec) -> SshPlace:
+        """Return a server as a place where scripts run. Nothing is sent yet."""
+        return SshPlace(Account(server, self.config, self.pool, self._logins))
+
+    def breakers(self) -> dict[str, BreakerState]:
+        """Return the state of every server's breaker, for the metrics."""
+        return self.pool.breakers()
+
+    async def close(self) -> None:
+        """Let go of all servers; scripts go on."""
+        await self.pool.close()

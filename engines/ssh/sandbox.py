@@ -1,0 +1,332 @@
+"""One script on one server: started detached, followed, found again, ended, removed.
+
+The script needs nobody: it writes into files, and so does whoever keeps it on the
+server. This side follows the files over a channel and, when the connection breaks,
+comes back and goes on at the byte where it was.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from dataclasses import replace
+
+from contracts.errors import (
+    CroniumError,
+    EngineUnavailable,
+    HostLost,
+    SandboxFailed,
+    SshUnavailable,
+)
+from contracts.logs import Stream
+from engines.places import NAME_PREFIX, OnData, SandboxExit
+from engines.ssh.account import Account
+from engines.ssh.answers import End, Standing, explain
+from engines.ssh.program import command
+from engines.ssh.shell import Answered, Shell
+
+logger = logging.getLogger(__name__)
+
+DRAIN_SECONDS = 5.0
+# After a kill that worked, the keeper writes the end and the channel brings it.
+SETTLE_SECONDS = 15.0
+FIRST_WAIT_SECONDS = 0.2
+KILLED_CODE = 137
+
+
+class SshSandbox:
+    """A run's directory and processes on a server. Made by `SshPlace`.
+
+    Args:
+        account: Where.
+        run_key: The run it belongs to.
+        begin: The line that starts the script; None: it is not ours to start.
+        shell: A channel that can be used for it.
+    """
+
+    def __init__(
+        self,
+        account: Account,
+        run_key: str,
+        begin: str | None = None,
+        shell: Shell | None = None,
+    ) -> None:
+        self._account = account
+        self.name = NAME_PREFIX + run_key
+        self.run_key = run_key
+        self._begin = begin
+        self._shell = shell
+        self._on_data: OnData | None = None
+        self._read: dict[Stream, int] = {}
+        self._following: asyncio.Task[None] | None = None
+        self._begun: asyncio.Future[None] | None = None
+        self._exit: asyncio.Future[SandboxExit] | None = None
+        self._output_ended: asyncio.Future[None] | None = None
+        self._began: float | None = None
+        self._leftovers: tuple[str, ...] = ()
+
+    async def attach(self, on_data: OnData) -> None:
+        """Remember whom the output is for; it is followed from the start on."""
+        self._on_data = on_data
+
+    async def start(self) -> None:
+        """Start the script; it is started once, however often this is tried.
+
+        When the connection breaks in the middle, nobody knows whether the server has
+        begun: then it counts as started, and the follower makes sure that it is.
+
+        Raises:
+            SshUnavailable: The server was not reached: nothing was started.
+            SandboxFailed: It cannot start the script.
+        """
+        assert self._begin is not None, "only a sandbox that was made here is started"
+        self.watch()
+        self._begun = asyncio.get_running_loop().create_future()
+        self._follow(follow=True)
+        await asyncio.shield(self._begun)
+
+    async def replay(self, on_data: OnData, *, follow: bool) -> None:
+        """Read the output again from its first byte; the last reading ends."""
+        self.detach()
+        self._on_data = on_data
+        self._follow(follow=follow)
+
+    def detach(self) -> None:
+        """Stop reading; the script goes on."""
+        if self._following is not None:
+            self._following.cancel()
+        self._drop_shell()
+
+    def watch(self) -> None:
+        """Expect the end; it comes over the channel that brings the output."""
+        if self._exit is None:
+            self._exit = asyncio.get_running_loop().create_future()
+
+    @property
+    def output_ended(self) -> "asyncio.Future[None]":
+        """Done when there is nothing more to read."""
+        assert self._output_ended is not None, "start() or replay() comes first"
+        return self._output_ended
+
+    @property
+    def exited(self) -> "asyncio.Future[SandboxExit]":
+        """Done when the script has ended."""
+        assert self._exit is not None, "start() or watch() comes first"
+        return self._exit
+
+    async def drain(self, seconds: float = DRAIN_SECONDS) -> bool:
+        """Wait for the rest of the output; False when it did not end in time."""
+        if self._output_ended is None:
+            return True
+        done, _ = await asyncio.wait([self._output_ended], timeout=seconds)
+        return bool(done)
+
+    async def stop(self, grace: float) -> SandboxExit:
+        """End the whole tree: TERM, grace, KILL, and a look whether all are gone.
+
+        Raises:
+            SandboxFailed: The script could not be ended.
+            EngineUnavailable: The server stayed away too long.
+        """
+        while not self.exited.done():
+            try:
+                self._leftovers = await self._kill(grace)
+            except SshUnavailable as error:
+                logger.info("%s is stopped later: %s", self.name, error)
+                await asyncio.wait([self.exited], timeout=FIRST_WAIT_SECONDS * 5)
+                continue
+            await asyncio.wait([self.exited], timeout=SETTLE_SECONDS)
+            if not self.exited.done():
+                raise SandboxFailed(
+                    f"the script on {self._account.place} could not be ended; left: "
+                    f"{', '.join(self._leftovers) or 'nothing that can be seen'}"
+                )
+        return replace(await self.exited, leftovers=self._leftovers)
+
+    async def remove(self) -> None:
+        """End what runs, remove the directory, and verify that it is gone.
+
+        Raises:
+            SshUnavailable: The server was not reached; a sweep will come by.
+            SandboxFailed: The directory could not be removed.
+        """
+        shell = self._free_shell()
+        self._shell = None if shell is not None else self._shell
+        self.detach()
+        if shell is None:
+            shell = await self._account.open()
+        try:
+            seconds = self._account.patience
+            await shell.answers(command("forget", self.run_key), "FORGOTTEN", seconds)
+        except Answered as answer:
+            raise explain(answer, self._account.place) from None
+        finally:
+            await shell.close()
+
+    async def status(self) -> str | None:
+        """Return `created`, `running`, `exited` or `dead`; None: it is not there."""
+        return (await self._standing()).status
+
+    async def started_at(self) -> float | None:
+        """Return when the script was started: seconds since 1970, our clock."""
+        if self._began is None:
+            self._began = (await self._standing()).began
+        return self._began
+
+    async def first_output_at(self) -> float | None:
+        """Return None: nothing of the output is ever thrown away before its end."""
+        return None
+
+    def _free_shell(self) -> Shell | None:
+        """Return the channel that is at hand, unless it is busy following."""
+        busy = self._following is not None and not self._following.done()
+        shell = self._shell
+        return None if busy or shell is None or shell.closed.is_set() else shell
+
+    def _drop_shell(self) -> None:
+        if self._shell is not None:
+            self._shell.abandon()
+            self._shell = None
+
+    async def _standing(self) -> Standing:
+        shell = await self._account.open()
+        try:
+            line = command("status", self.run_key)
+            return Standing.of(await shell.ask(line, self._account.patience))
+        except Answered as answer:
+            raise explain(answer, self._account.place) from None
+        finally:
+            await shell.close()
+
+    async def _kill(self, grace: float) -> tuple[str, ...]:
+        shell = await self._account.open()
+        try:
+            seconds = grace + self._account.patience
+            line = command("end", self.run_key, round(grace))
+            answers = await shell.answers(line, "ENDED", seconds)
+        except Answered as answer:
+            raise explain(answer, self._account.place) from None
+        finally:
+            await shell.close()
+        left = tuple(" ".join(words[1:]) for words in answers if words[0] == "LEFT")
+        if left:
+            logger.warning("left of %s on %s: %s", self.name, self._account.place, left)
+        return left
+
+    def _follow(self, *, follow: bool) -> None:
+        assert self._on_data is not None, "attach() comes first"
+        self._read = {Stream.STDOUT: 0, Stream.STDERR: 0}
+        self._output_ended = asyncio.get_running_loop().create_future()
+        self._following = asyncio.create_task(
+            self._settle(self._output_ended, follow=follow)
+        )
+
+    async def _settle(self, ended: "asyncio.Future[None]", *, follow: bool) -> None:
+        """Follow to the end and tell whoever waits for it."""
+        try:
+            end = await self._until_end(follow=follow)
+            if end is not None and self._exit is not None and not self._exit.done():
+                self._exit.set_result(end)
+        except CroniumError as error:
+            for future in (self._begun, self._exit):
+                if future is not None and not future.done():
+                    future.set_exception(error)
+                    future.exception()  # known: nobody may be waiting any more
+        finally:
+            if not ended.done():
+                ended.set_result(None)
+
+    async def _until_end(self, *, follow: bool) -> SandboxExit | None:
+        away_since: float | None = None
+        wait = FIRST_WAIT_SECONDS
+        while True:
+            try:
+                if self._shell is None:
+                    self._shell = await self._account.open()
+                await self._ensure_begun(self._shell)
+                away_since = None
+                end = End.of(await self._shell.follow(self._line(), self._take))
+                if end.state != "running" or not follow:
+                    return await self._ended(end)
+            except Answered as answer:
+                raise self._gone(answer) from None
+            except SshUnavailable as error:
+                self._drop_shell()
+                if self._begun is not None and not self._begun.done():
+                    raise
+                away_since = away_since or time.monotonic()
+                if time.monotonic() - away_since > self._account.config.outage_window:
+                    raise EngineUnavailable(
+                        f"{self._account.place} has been away for "
+                        f"{self._account.config.outage_window:g} s: {error}",
+                        hint=error.user_hint,
+                    ) from None
+            await asyncio.sleep(random.uniform(wait / 2, wait))
+            wait = min(wait * 2, self._account.config.retry_seconds)
+
+    async def _ensure_begun(self, shell: Shell) -> None:
+        if self._begin is None:
+            return
+        shell.write(self._begin)
+        try:
+            words = await shell.answer(self._account.patience)
+        except SshUnavailable:
+            # It may have begun: from here on only the server knows.
+            self._mark_begun()
+            raise
+        self._began = Standing.of(["STATUS", "running", *words[1:]]).began
+        self._begin = None
+        self._mark_begun()
+
+    def _mark_begun(self) -> None:
+        if self._begun is not None and not self._begun.done():
+            self._begun.set_result(None)
+
+    def _line(self) -> str:
+        out, err = self._read[Stream.STDOUT], self._read[Stream.STDERR]
+        return command("follow", self.run_key, out, err)
+
+    def _take(self, stream: Stream, data: bytes) -> None:
+        assert self._on_data is not None
+        self._read[stream] += len(data)
+        self._on_data(stream, data)
+
+    async def _ended(self, end: End) -> SandboxExit | None:
+        if end.state == "rebooted":
+            raise HostLost(
+                f"{self._account.place} was started anew while the script ran on it"
+            )
+        if end.state == "exited":
+            if end.flooded:
+                # What made itself a session of its own writes on.
+                self._leftovers = await self._kill(0)
+            return SandboxExit(
+                code=end.code,
+                oom_killed=False,
+                started_at=end.began,
+                finished_at=end.ended,
+                flooded=end.flooded,
+                leftovers=self._leftovers,
+            )
+        if end.state == "gone":
+            left = await self._kill(0)
+            return SandboxExit(
+                code=KILLED_CODE,
+                oom_killed=False,
+                started_at=end.began,
+                finished_at=None,
+                interrupted=True,
+                leftovers=left,
+            )
+        if end.state == "created":
+            raise SandboxFailed(f"{self.name} was never started")
+        return None
+
+    def _gone(self, answer: Answered) -> CroniumError:
+        started = self._begun is None or self._begun.done()
+        if answer.kind == "missing" and started:
+            return HostLost(
+                f"the script's directory on {self._account.place} is not there any "
+                "more, and nobody has seen how the script ended"
+            )
+        return explain(answer, self._account.place)

@@ -1,0 +1,194 @@
+"""Real OpenSSH servers in containers, and ways to break them."""
+
+import hashlib
+import os
+import secrets
+import socket
+import subprocess
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+import docker
+
+from contracts.names import RUNNER_IMAGE
+from contracts.servers import ServerSpec
+
+FOLDER = Path(__file__).parent / "server"
+PASSWORD = "correct horse"
+LABEL = "io.cronium.test-ssh"
+UP_SECONDS = 20.0
+
+
+def image(client: docker.APIClient) -> str:
+    """The server image; built when its inputs are new."""
+    base = client.inspect_image(RUNNER_IMAGE)["Id"]
+    digest = hashlib.sha256(base.encode())
+    for path in sorted(FOLDER.iterdir()):
+        digest.update(path.name.encode() + path.read_bytes())
+    tag = f"cronium/test-sshd:{digest.hexdigest()[:12]}"
+    try:
+        client.inspect_image(tag)
+    except docker.errors.ImageNotFound:
+        said = list(
+            client.build(
+                path=str(FOLDER),
+                tag=tag,
+                rm=True,
+                decode=True,
+                # The packages come from Debian; a default bridge need not exist.
+                network_mode="host",
+                buildargs={"BASE_IMAGE": RUNNER_IMAGE},
+            )
+        )
+        assert "error" not in said[-1], said[-1]
+    return tag
+
+
+def key_text(key: asyncssh.SSHKey) -> str:
+    return key.export_private_key().decode()
+
+
+def public_text(key: asyncssh.SSHKey) -> str:
+    return " ".join(key.export_public_key().decode().split()[:2])
+
+
+@dataclass
+class Server:
+    """One sshd in a container."""
+
+    ground: "Ground"
+    container: str
+    address: str
+    host_key: asyncssh.SSHKey
+    port: int = 22
+
+    @property
+    def pid(self) -> int:
+        state = self.ground.client.inspect_container(self.container)["State"]
+        return int(state["Pid"])
+
+    def spec(self, user: str = "plain", **changes: Any) -> ServerSpec:
+        """The server as a user of ours would describe it."""
+        fields: dict[str, Any] = {
+            "id": "s1",
+            "name": "one",
+            "address": self.address,
+            "port": self.port,
+            "username": user,
+            "credentials": {"key": {"value": key_text(self.ground.user_key)}},
+            "hostKeys": [public_text(self.host_key)],
+        }
+        return ServerSpec.model_validate({**fields, **changes})
+
+    def run(self, *command: str, user: str = "root") -> str:
+        """Run a command in the container, past sshd."""
+        made = self.ground.client.exec_create(self.container, list(command), user=user)
+        return self.ground.client.exec_start(made["Id"]).decode(errors="replace")
+
+    def processes(self, words: str) -> list[str]:
+        """Processes whose command line has these words."""
+        listed = self.run("ps", "-eo", "pid=,user=,args=").splitlines()
+        return [line.strip() for line in listed if words in line]
+
+    def firewall(self, *rule: str) -> None:
+        """Change the packet filter of the container's own network namespace."""
+        subprocess.run(
+            ["nsenter", "-t", str(self.pid), "-n", "iptables", "-w", *rule],
+            check=True,
+            capture_output=True,
+        )
+
+    def cut(self) -> None:
+        """Drop every packet, both ways."""
+        self.firewall("-I", "INPUT", "-i", "eth0", "-j", "DROP")
+        self.firewall("-I", "OUTPUT", "-o", "eth0", "-j", "DROP")
+
+    def mend(self) -> None:
+        self.firewall("-F")
+
+    def hang_up(self) -> None:
+        """End all logged-in connections as a broken network would: with a reset."""
+        self.run("pkill", "-KILL", "-f", "sshd: [a-z]")
+
+    def stop(self) -> None:
+        self.ground.client.kill(self.container)
+
+    def start(self) -> None:
+        self.ground.client.start(self.container)
+        self.wait()
+
+    def wait(self) -> None:
+        """Return when sshd answers."""
+        end = time.monotonic() + UP_SECONDS
+        while True:
+            try:
+                with socket.create_connection((self.address, self.port), 1) as line:
+                    line.settimeout(2)
+                    if line.recv(4) == b"SSH-":
+                        return
+            except OSError:
+                pass
+            if time.monotonic() > end:
+                said = self.ground.client.logs(self.container).decode()
+                raise AssertionError(f"sshd does not answer: {said}")
+            time.sleep(0.05)
+
+
+@dataclass
+class Ground:
+    """A private network with servers on it; everything goes away with it."""
+
+    client: docker.APIClient
+    user_key: asyncssh.SSHKey = field(
+        default_factory=lambda: asyncssh.generate_private_key("ssh-ed25519")
+    )
+    containers: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.image = image(self.client)
+        self.network = "crn-ssh-" + secrets.token_hex(4)
+        self.client.create_network(
+            self.network,
+            driver="bridge",
+            internal=True,
+            labels={LABEL: str(os.getpid())},
+        )
+
+    def server(
+        self,
+        *options: str,
+        tmpfs: dict[str, str] | None = None,
+        environment: dict[str, str] | None = None,
+        host_key: asyncssh.SSHKey | None = None,
+        wait: bool = True,
+    ) -> Server:
+        """Start an sshd; options as on its command line."""
+        key = host_key or asyncssh.generate_private_key("ssh-ed25519")
+        made = self.client.create_container(
+            self.image,
+            command=list(options),
+            environment={
+                "HOST_KEY": key_text(key).strip(),
+                "AUTHORIZED_KEYS": public_text(self.user_key),
+                **(environment or {}),
+            },
+            labels={LABEL: str(os.getpid())},
+            host_config=self.client.create_host_config(
+                network_mode=self.network, tmpfs=tmpfs or {}, cap_add=["NET_ADMIN"]
+            ),
+        )["Id"]
+        self.containers.append(made)
+        self.client.start(made)
+        networks = self.client.inspect_container(made)["NetworkSettings"]["Networks"]
+        server = Server(self, made, networks[self.network]["IPAddress"], key)
+        if wait:
+            server.wait()
+        return server
+
+    def close(self) -> None:
+        for container in self.containers:
+            self.client.remove_container(container, force=True, v=True)
+        self.client.remove_network(self.network)
