@@ -1,6 +1,7 @@
 """One user's account on one server: the maker of channels with our program in them."""
 
 import asyncio
+from typing import Any
 
 import asyncssh
 
@@ -72,20 +73,23 @@ class Account:
         """Open a channel; None: take another connection."""
         terminal = self.server.pty
         shell = Shell(self.place, terminal=terminal)
-        opening = lease.connection.create_session(
-            lambda: shell,
-            TERMINAL_COMMAND if terminal else COMMAND,
-            encoding=None,
-            request_pty="force" if terminal else False,
-            term_type="dumb" if terminal else None,
+        opening = asyncio.ensure_future(
+            lease.connection.create_session(
+                lambda: shell,
+                TERMINAL_COMMAND if terminal else COMMAND,
+                encoding=None,
+                request_pty="force" if terminal else False,
+                term_type="dumb" if terminal else None,
+            )
         )
         try:
             async with asyncio.timeout(self.patience):
-                await opening
+                await asyncio.shield(opening)
         except asyncssh.ChannelOpenError as error:
             self._refused(lease, error)
             return None
         except TimeoutError:
+            opening.add_done_callback(_close_late)
             self._broken(
                 lease, SshIdleTimeout(f"{self.place} opened no session in time")
             )
@@ -94,6 +98,8 @@ class Account:
             self._broken(lease, self._lost())
             return None
         except BaseException:
+            # The server opens it all the same, and would keep it for ever.
+            opening.add_done_callback(_close_late)
             lease.release()
             raise
         lease.opened()
@@ -133,3 +139,8 @@ class Account:
             password = self._logins.text(secret, "runAs.password") if secret else None
             await elevation.become(shell, run_as, password, seconds)
         shell.load(self.config.boot_id)
+
+
+def _close_late(opening: "asyncio.Future[Any]") -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result()[0].abort()

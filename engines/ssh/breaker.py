@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 
-from contracts.errors import SshBreakerOpen, SshUnavailable
+from contracts.errors import SshBreakerOpen, SshRefused, SshUnavailable
 
 
 class BreakerState(StrEnum):
@@ -78,6 +78,10 @@ class Breaker:
             raise
         except SshUnavailable as error:
             self._failure(str(error))
+            raise
+        except SshRefused:
+            # It says no, so it is there.
+            self._success()
             raise
         else:
             self._success()

@@ -25,9 +25,9 @@ class SshConfig:
     keepalive_count: int = 3
     idle_close: float = 300.0
     """After this long without use a connection is closed."""
-    handshakes: int = 8
+    handshakes: int = 6
     """Logins under way at once per endpoint. sshd's MaxStartups (10:30:100) begins to
-    refuse at 10."""
+    refuse at 10, and a busy sshd counts a login a while after it succeeded."""
     handshake_tries: int = 6
     channels: int = 10
     """Scripts per connection: OpenSSH's MaxSessions, unless a server allows fewer."""

@@ -107,15 +107,19 @@ def _fingerprint(texts: dict[str, str], agent: bool) -> str:
 def _open_key(texts: dict[str, str]) -> Sequence[asyncssh.SSHKeyPair]:
     # A file that lost its last newline on the way into a variable is still a key.
     text = texts["key"].strip() + "\n"
+    passphrase = texts.get("passphrase")
     try:
-        key = asyncssh.import_private_key(text, texts.get("passphrase"))
+        key = asyncssh.import_private_key(text, passphrase)
     except asyncssh.KeyEncryptionError:
         raise RequestRefused(
-            "credentials.key is encrypted, and the passphrase is missing or wrong"
-            if "passphrase" not in texts
-            else "credentials.passphrase does not open credentials.key"
+            "credentials.passphrase does not open credentials.key"
         ) from None
-    except (asyncssh.KeyImportError, ValueError):
+    except (asyncssh.KeyImportError, ValueError) as error:
+        if "assphrase" in str(error):
+            raise RequestRefused(
+                "credentials.key is encrypted, and the passphrase is missing",
+                hint="Give `passphrase`, or a key without one.",
+            ) from None
         raise RequestRefused(
             "credentials.key is not a private key in OpenSSH or PEM form",
             hint="Give the whole file, from BEGIN to END; base64 needs `base64: true`.",

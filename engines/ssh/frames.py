@@ -62,9 +62,11 @@ class Frames:
 
     def _possible_start(self, data: bytes) -> int:
         """Return how many of the last bytes may be the beginning of a mark."""
-        for size in range(min(len(self._mark) - 1, len(data)), 0, -1):
-            if self._mark.startswith(data[-size:]):
-                return size
+        start = max(0, len(data) - len(self._mark) + 1)
+        while (start := data.find(self._mark[:1], start)) >= 0:
+            if self._mark.startswith(data[start:]):
+                return len(data) - start
+            start += 1
         return 0
 
     def _give(self, data: bytes) -> None:

@@ -40,7 +40,11 @@ BUSY_WORDS = ("Exceeded MaxStartups", "Not allowed at this time")
 
 
 class HandshakeDropped(SshConnectFailed):
-    """The server hung up before the login: usually it has too many under way."""
+    """The server hung up before it said what it is: it has too many under way."""
+
+
+class ExchangeDropped(SshConnectFailed):
+    """The server hung up in the key exchange: it found no algorithm in common."""
 
 
 class Steps(asyncssh.SSHClient):
@@ -71,6 +75,14 @@ class Steps(asyncssh.SSHClient):
     def begin_auth(self, username: str) -> None:
         """Note that the key exchange is done: the server is who it should be."""
         self.verified.set()
+
+    @property
+    def greeted(self) -> bool:
+        """Whether the server said its name and version."""
+        connection = self.connection
+        return connection is not None and bool(
+            connection.get_extra_info("server_version")
+        )
 
     def cut(self) -> None:
         """End the connection at once, whatever state the library is in."""
@@ -119,11 +131,8 @@ async def connect(
         steps = Steps(verifier, on_lost)
         try:
             return await _connect(dial, verifier, steps, host_keys)
-        except SshHostKeyChanged:
-            # A fingerprint may be that of the server's next kind of key.
-            if number == len(offers):
-                raise
-        except SshProtocolError:
+        except (SshHostKeyChanged, ExchangeDropped):
+            # The next kind of key may be the right one, or show what is wrong.
             if number == len(offers):
                 if verifier.refusal is not None:
                     raise verifier.refusal from None
@@ -233,16 +242,19 @@ def _explain(
     if isinstance(error, asyncssh.PermissionDenied):
         return SshAuthFailed(f"{place} does not accept the credentials")
     if isinstance(error, asyncssh.KeyExchangeFailed):
-        if verifier.expects and "host key" in error.reason:
-            return SshHostKeyChanged(
-                f"{place} has no key of the kind that is known: {error.reason}"
-            )
+        if "host key" in error.reason:
+            return ExchangeDropped(f"{place}: {error.reason}")
         return SshProtocolError(f"{place}: {error.reason}")
     if isinstance(error, asyncssh.ChannelOpenError):
         return SshConnectFailed(f"{place}: the jump host cannot reach it")
     early = steps.connected.is_set() and not steps.verified.is_set()
     if isinstance(error, asyncssh.ConnectionLost | ConnectionError) and early:
-        return HandshakeDropped(f"{place} hung up before the login")
+        if steps.greeted:
+            return ExchangeDropped(
+                f"{place} hung up in the key exchange: it may know none of the "
+                "algorithms that were offered"
+            )
+        return HandshakeDropped(f"{place} hung up before it said anything")
     if isinstance(error, asyncssh.DisconnectError):
         if any(words in error.reason for words in BUSY_WORDS):
             return HandshakeDropped(f"{place}: {error.reason}")

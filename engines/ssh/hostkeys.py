@@ -110,8 +110,8 @@ class Verifier:
         """Return the algorithms to ask for, one tuple per connection to try.
 
         A server has keys of several kinds and shows the first that is asked for. With
-        known keys their kinds are asked for; a fingerprint does not tell its kind, so
-        the kinds are tried one after the other.
+        known keys their kinds are asked for, and then any kind, to see what it shows
+        instead; a fingerprint does not tell its kind, so all are tried in turn.
         """
         trusted, authorities, _ = self.lists
         families = chosen.host_keys
@@ -121,7 +121,8 @@ class Verifier:
         if authorities:
             return [CERTIFICATES + every]
         kinds = {name for key in trusted for name in _signatures(key)}
-        return [tuple(n for n in every if n in kinds)] if kinds else [every]
+        known = tuple(name for name in every if name in kinds)
+        return [known, every] if known and known != every else [every]
 
     def accepts(self, key: asyncssh.SSHKey) -> bool:
         """Whether a key that is not among the trusted ones is accepted all the same."""

@@ -2,11 +2,15 @@
 # writes how it ended. Detached: it has no terminal and nobody waits for it.
 # keep DIRECTORY LIMIT INTERPRETER SCRIPT WORKING_DIRECTORY
 d=$1 limit=$2
+# What is written here is ours; the script keeps the account's mask.
+mask=$(umask)
+umask 077
 
 # A handler, not "ignore": ignoring would be inherited by the script.
 trap : TERM INT HUP
 
 new_session() {
+    umask "$mask"
     if command -v setsid > /dev/null 2>&1; then exec setsid "$@"
     elif command -v perl > /dev/null 2>&1; then
         exec perl -e 'use POSIX; POSIX::setsid(); exec @ARGV' "$@"

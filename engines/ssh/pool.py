@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 import asyncssh
 
-from contracts.errors import SshTotalTimeout
+from contracts.errors import SshConnectFailed, SshProtocolError, SshTotalTimeout
 from contracts.servers import Deadlines, Endpoint, ServerSpec
 from engines.ssh.algorithms import choose
 from engines.ssh.breaker import Breaker, BreakerState
 from engines.ssh.config import SshConfig
 from engines.ssh.credentials import Login, Logins
-from engines.ssh.handshake import Dial, HandshakeDropped, connect
+from engines.ssh.handshake import Dial, ExchangeDropped, HandshakeDropped, connect
 from engines.ssh.hostkeys import KnownHosts, Verifier
 from engines.ssh.members import Group, Key, Member
 
@@ -43,8 +43,8 @@ class Lease:
 
     @property
     def alone(self) -> bool:
-        """Whether no other channel is open on the connection."""
-        return self._member.open == 0
+        """Whether nobody else uses the connection."""
+        return self._member.used == 1
 
     def opened(self) -> None:
         """Say that the server opened the channel."""
@@ -243,6 +243,7 @@ class Pool:
             place, asyncio.Semaphore(self._config.handshakes)
         )
         wait, longest = BACKOFF_SECONDS
+        dropped = False
         for left in range(self._config.handshake_tries - 1, -1, -1):
             try:
                 async with turns:
@@ -250,9 +251,14 @@ class Pool:
                     return await connect(
                         dial, Verifier(dial.endpoint, self._known), lost
                     )
+            except ExchangeDropped as error:
+                # Once it may be the network; what is said twice is meant.
+                if dropped:
+                    raise SshProtocolError(str(error)) from None
+                dropped = True
             except HandshakeDropped as error:
                 if not left:
-                    raise
+                    raise SshConnectFailed(str(error)) from None
                 logger.info("trying again: %s", error)
             await asyncio.sleep(random.uniform(wait / 2, wait))
             wait = min(wait * 2, longest)

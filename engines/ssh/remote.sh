@@ -244,7 +244,7 @@ signal() {
     done
 }
 
-# end KEY GRACE: TERM, wait, KILL, and look whether all are gone.
+# end KEY FIFTHS: TERM, wait so many fifths of a second, KILL, look whether all are gone.
 end() {
     state "$1"
     root=
@@ -267,9 +267,9 @@ end() {
     pids=$(tree "$1")
     if [ -n "$pids" ]; then
         signal TERM "$pids"
-        deadline=$(($(date +%s) + $2))
-        while pids=$(tree "$1") && [ -n "$pids" ] && [ "$(date +%s)" -lt "$deadline" ]; do
-            sleep 0.2 || sleep 1
+        fifths=$2
+        while pids=$(tree "$1") && [ -n "$pids" ] && [ "$fifths" -gt 0 ]; do
+            if sleep 0.2; then fifths=$((fifths - 1)); else sleep 1; fifths=$((fifths - 5)); fi
         done
         for n in 1 2 3 4 5 6 7 8 9 10; do
             [ -z "$pids" ] && break

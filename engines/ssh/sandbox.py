@@ -7,6 +7,7 @@ comes back and goes on at the byte where it was.
 
 import asyncio
 import logging
+import math
 import random
 import time
 from dataclasses import replace
@@ -202,7 +203,7 @@ class SshSandbox:
         shell = await self._account.open()
         try:
             seconds = grace + self._account.patience
-            line = command("end", self.run_key, round(grace))
+            line = command("end", self.run_key, math.ceil(grace * 5))
             answers = await shell.answers(line, "ENDED", seconds)
         except Answered as answer:
             raise explain(answer, self._account.place) from None

@@ -44,7 +44,8 @@ async def scan(
                 key = await asyncssh.get_server_host_key(
                     address, port, server_host_key_algs=list(family), config=None
                 )
-        except asyncssh.KeyExchangeFailed:
+        except (asyncssh.KeyExchangeFailed, asyncssh.ConnectionLost):
+            # OpenSSH hangs up when it has no key of the kind.
             continue
         except TimeoutError:
             raise SshConnectTimeout(

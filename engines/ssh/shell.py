@@ -5,6 +5,7 @@ program comes over its stdin: nothing is ever on a command line.
 """
 
 import asyncio
+import contextlib
 import logging
 import secrets
 from collections.abc import Callable
@@ -109,10 +110,12 @@ class Shell(asyncssh.SSHClientSession[bytes]):
             SshConnectFailed: The connection is gone.
         """
         assert self._channel is not None
-        try:
+        if self.closed.is_set():
+            raise self._lost()
+        # A shell that has ended takes nothing; its last words are still on their way,
+        # and whoever waits for the answer gets them.
+        with contextlib.suppress(OSError):
             self._channel.write(text.encode("utf-8", "surrogateescape"))
-        except OSError:
-            raise self._lost() from None
 
     async def ask(self, line: str, seconds: float) -> Words:
         """Send a command and return the first answer.

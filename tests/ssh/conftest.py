@@ -23,8 +23,8 @@ from tests.ssh.ground import Ground, Server
 class Output:
     """What a script wrote, and when something came."""
 
-    data: dict[Stream, bytes] = field(
-        default_factory=lambda: {Stream.STDOUT: b"", Stream.STDERR: b""}
+    data: dict[Stream, bytearray] = field(
+        default_factory=lambda: {s: bytearray() for s in Stream}
     )
     came: asyncio.Event = field(default_factory=asyncio.Event)
 

@@ -2,11 +2,13 @@
 
 import hashlib
 import os
+import re
 import secrets
 import socket
 import subprocess
 import time
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +49,9 @@ def image(client: docker.APIClient) -> str:
     return tag
 
 
+@cache
 def key_text(key: asyncssh.SSHKey) -> str:
+    """The key as a file; each export would be another text."""
     return key.export_private_key().decode()
 
 
@@ -92,6 +96,16 @@ class Server:
         """Processes whose command line has these words."""
         listed = self.run("ps", "-eo", "pid=,user=,args=").splitlines()
         return [line.strip() for line in listed if words in line]
+
+    def wait_until_there(self, pattern: str) -> None:
+        """Return when a process's user and command line match."""
+        while not re.search(pattern, self.run("ps", "-eo", "user=,args=")):
+            time.sleep(0.1)
+
+    def wait_until_gone(self, words: str) -> None:
+        """Return when no process has these words."""
+        while self.processes(words):
+            time.sleep(0.1)
 
     def firewall(self, *rule: str) -> None:
         """Change the packet filter of the container's own network namespace."""
