@@ -410,3 +410,11 @@ class LogStorageFull(CroniumError):
 
     retryable = True
     hint = "Free disk space in the worker's state directory."
+
+
+def _with_heirs(kind: type[CroniumError]) -> set[str]:
+    return {kind.__name__}.union(*map(_with_heirs, kind.__subclasses__()))
+
+
+ENGINE_AWAY_TYPES = frozenset(_with_heirs(EngineUnavailable))
+"""Types of all errors that say: the place is not there now, and may come back."""
