@@ -25,7 +25,7 @@ MODULE_CHECK = (
 MISSING_CODE = 127
 
 
-def maybe_module(event_type: EventType, script: str) -> bool:
+def may_be_module(event_type: EventType, script: str) -> bool:
     """Whether a script may be an ES module, so that Node.js itself must be asked."""
     return event_type is EventType.NODEJS and bool(MODULE_HINT.search(script))
 

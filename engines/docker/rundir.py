@@ -18,7 +18,7 @@ from engines.scripts import (
     MODULE,
     MODULE_CHECK,
     environment_file,
-    maybe_module,
+    may_be_module,
     quoted,
 )
 
@@ -84,7 +84,7 @@ class RunDirectories:
         directory = self.parent / key
         directory.mkdir(mode=DIRECTORY_MODE)
         directory.chmod(DIRECTORY_MODE)  # mkdir's mode is cut by the umask
-        module = maybe_module(event_type, script)
+        module = may_be_module(event_type, script)
         texts = {
             LAUNCHER: launcher(event_type, module),
             INTERPRETERS[event_type][1]: script,

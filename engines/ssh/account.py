@@ -5,12 +5,8 @@ from typing import Any
 
 import asyncssh
 
-from contracts.errors import (
-    CroniumError,
-    SshConnectFailed,
-    SshIdleTimeout,
-    SshServerRefused,
-)
+from contracts.errors import CroniumError
+from contracts.server_errors import SshConnectFailed, SshIdleTimeout, SshServerRefused
 from contracts.servers import ServerSpec
 from engines.ssh import elevation
 from engines.ssh.config import SshConfig

@@ -11,7 +11,7 @@ from asyncssh.kex import get_kex_algs
 from asyncssh.mac import get_mac_algs
 from asyncssh.public_key import get_certificate_algs, get_public_key_algs
 
-from contracts.errors import SshProtocolError
+from contracts.server_errors import SshProtocolError
 from contracts.servers import Algorithms
 
 KEX = (

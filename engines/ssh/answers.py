@@ -4,7 +4,8 @@ import time
 from dataclasses import dataclass
 from typing import Self
 
-from contracts.errors import CroniumError, SshServerRefused
+from contracts.errors import CroniumError
+from contracts.server_errors import SshServerRefused
 from engines.places import SandboxRunsAlready
 from engines.ssh.shell import Answered
 

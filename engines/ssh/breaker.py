@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 
-from contracts.errors import SshBreakerOpen, SshRefused, SshUnavailable
+from contracts.server_errors import SshBreakerOpen, SshRefused, SshUnavailable
 
 
 class BreakerState(StrEnum):

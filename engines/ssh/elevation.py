@@ -6,7 +6,7 @@ processes. sudo reads the password from the channel, never from a command line.
 
 import time
 
-from contracts.errors import SshIdleTimeout, SshServerRefused
+from contracts.server_errors import SshIdleTimeout, SshServerRefused
 from contracts.servers import RunAs
 from engines.scripts import quoted
 from engines.ssh.shell import Shell

@@ -14,8 +14,8 @@ from typing import Any
 
 import asyncssh
 
-from contracts.errors import (
-    CroniumError,
+from contracts.errors import CroniumError
+from contracts.server_errors import (
     SshAuthFailed,
     SshAuthTimeout,
     SshBannerTimeout,

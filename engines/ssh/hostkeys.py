@@ -11,12 +11,8 @@ from pathlib import Path
 
 import asyncssh
 
-from contracts.errors import (
-    RequestRefused,
-    SshHostKeyChanged,
-    SshHostKeyUnknown,
-    SshRefused,
-)
+from contracts.errors import RequestRefused
+from contracts.server_errors import SshHostKeyChanged, SshHostKeyUnknown, SshRefused
 from contracts.servers import Endpoint
 from engines.ssh.algorithms import CERTIFICATES, Chosen
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import asyncssh
 
-from contracts.errors import SshConnectFailed, SshProtocolError, SshTotalTimeout
+from contracts.server_errors import SshConnectFailed, SshProtocolError, SshTotalTimeout
 from contracts.servers import Deadlines, Endpoint, ServerSpec
 from engines.ssh.algorithms import choose
 from engines.ssh.breaker import Breaker, BreakerState

@@ -4,8 +4,8 @@ import secrets
 from functools import cache
 from importlib.resources import files
 
-from contracts.errors import SshServerRefused
 from contracts.limits import KIB
+from contracts.server_errors import SshServerRefused
 from engines.places import SandboxSpec
 from engines.scripts import INTERPRETERS, environment_file, quoted
 

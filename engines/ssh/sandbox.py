@@ -12,14 +12,9 @@ import random
 import time
 from dataclasses import replace
 
-from contracts.errors import (
-    CroniumError,
-    EngineUnavailable,
-    HostLost,
-    SandboxFailed,
-    SshUnavailable,
-)
+from contracts.errors import CroniumError, EngineUnavailable, HostLost, SandboxFailed
 from contracts.logs import Stream
+from contracts.server_errors import SshUnavailable
 from engines.places import NAME_PREFIX, OnData, SandboxExit
 from engines.ssh.account import Account
 from engines.ssh.answers import End, Standing, explain

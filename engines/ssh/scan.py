@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import asyncssh
 
-from contracts.errors import SshConnectFailed, SshConnectTimeout
+from contracts.server_errors import SshConnectFailed, SshConnectTimeout
 from engines.ssh.algorithms import FAMILIES
 
 SCAN_SECONDS = 10.0

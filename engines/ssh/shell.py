@@ -12,14 +12,10 @@ from collections.abc import Callable
 
 import asyncssh
 
-from contracts.errors import (
-    CroniumError,
-    SshConnectFailed,
-    SshIdleTimeout,
-    SshServerRefused,
-)
+from contracts.errors import CroniumError
 from contracts.limits import MIB
 from contracts.logs import Stream
+from contracts.server_errors import SshConnectFailed, SshIdleTimeout, SshServerRefused
 from engines.places import OnData
 from engines.ssh import program
 from engines.ssh.frames import Frames

@@ -11,10 +11,8 @@ from typing import Any
 import asyncssh
 import pytest
 
-from contracts.errors import (
-    CroniumError,
-    RequestRefused,
-    SecretUnavailable,
+from contracts.errors import CroniumError, RequestRefused, SecretUnavailable
+from contracts.server_errors import (
     SshAuthFailed,
     SshAuthTimeout,
     SshBannerTimeout,

@@ -6,14 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from contracts.errors import (
-    EngineUnavailable,
-    ErrorInfo,
-    HostLost,
-    SandboxFailed,
-    SshUnavailable,
-)
+from contracts.errors import EngineUnavailable, ErrorInfo, HostLost, SandboxFailed
 from contracts.events import EventSpec
+from contracts.server_errors import SshUnavailable
 from engines.ssh import SshEngine
 from tests.ssh.conftest import Output, begun, engine_with, run_to_end
 from tests.ssh.ground import Ground, Server

@@ -8,9 +8,10 @@ import time
 
 import pytest
 
-from contracts.errors import ScriptError, SshServerRefused
+from contracts.errors import ScriptError
 from contracts.events import EventSpec, EventType
 from contracts.logs import Stream
+from contracts.server_errors import SshServerRefused
 from engines.places import SandboxRunsAlready
 from engines.ssh import SshEngine, Swept
 from tests.ssh.conftest import Output, begun, engine_with, run_to_end, spec_of
