@@ -56,6 +56,10 @@ class Frames:
                 self._give(data[:start])
                 self._pending = data[start:]
                 return
+            if end < 0:
+                # No answer of ours is so long: these are somebody's bytes after all.
+                self._give(data)
+                return
             self._give(data[:start])
             self._answer(data[start + len(self._mark) : end])
             data = data[end + 1 :]

@@ -59,6 +59,10 @@ def public_text(key: asyncssh.SSHKey) -> str:
     return " ".join(key.export_public_key().decode().split()[:2])
 
 
+def alive(pid: str) -> bool:
+    return Path("/proc", pid).exists()
+
+
 @dataclass
 class Server:
     """One sshd in a container."""
@@ -162,6 +166,7 @@ class Ground:
     containers: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self._remove_leftovers()
         self.image = image(self.client)
         self.network = "crn-ssh-" + secrets.token_hex(4)
         self.client.create_network(
@@ -201,6 +206,16 @@ class Ground:
         if wait:
             server.wait()
         return server
+
+    def _remove_leftovers(self) -> None:
+        """Remove what a run of the tests left that was killed."""
+        client, ours = self.client, {"label": LABEL}
+        for found in client.containers(all=True, filters=ours):
+            if not alive(found["Labels"][LABEL]):
+                client.remove_container(found["Id"], force=True, v=True)
+        for found in client.networks(filters=ours):
+            if not alive(found["Labels"][LABEL]):
+                client.remove_network(found["Id"])
 
     def close(self) -> None:
         for container in self.containers:

@@ -49,18 +49,24 @@ def local(port: int, **changes: Any) -> ServerSpec:
 async def listener(answer: bytes, *, pause: float = 0) -> AsyncIterator[int]:
     """A server that says something, byte by byte, and then nothing more."""
 
+    clients: list[asyncio.Task[None] | None] = []
+
     async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with_pause = [answer[i : i + 1] for i in range(len(answer))] if pause else []
-        for piece in with_pause or [answer]:
-            writer.write(piece)
+        clients.append(asyncio.current_task())
+        step = 1 if pause else max(1, len(answer))
+        for at in range(0, len(answer), step):
+            writer.write(answer[at : at + step])
             await asyncio.sleep(pause)
-        await asyncio.sleep(3600)
+        await asyncio.Event().wait()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
+        for client in clients:
+            if client is not None:
+                client.cancel()
 
 
 async def refusal(engine: SshEngine, spec: ServerSpec) -> tuple[CroniumError, float]:

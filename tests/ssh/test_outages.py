@@ -29,7 +29,12 @@ def other(ground: Ground) -> Server:
 @pytest.fixture
 async def quick() -> AsyncIterator[SshEngine]:
     """An engine that notices a dead connection, and comes back, soon."""
-    made = engine_with(keepalive_interval=0.5, keepalive_count=2, retry_seconds=0.5)
+    made = engine_with(
+        keepalive_interval=0.5,
+        keepalive_count=2,
+        retry_seconds=0.5,
+        breaker_seconds=1,
+    )
     yield made
     await made.close()
 
