@@ -99,6 +99,7 @@ class Account:
             lease.release()
             raise
         lease.opened()
+        shell.connection = lease.connection
         shell.on_closed = lease.release
         if shell.closed.is_set():
             lease.release()

@@ -1,5 +1,7 @@
 """The SSH engine of one worker: all servers, over one pool of connections."""
 
+from pathlib import Path
+
 from contracts.servers import ServerSpec
 from engines.ssh.account import Account
 from engines.ssh.breaker import BreakerState
@@ -22,9 +24,16 @@ class SshEngine:
         self._logins = Logins(secrets)
         self.pool = Pool(config, self._logins)
 
-    def place(self, server: ServerSpec) -> SshPlace:
-        """Return a server as a place where scripts run. Nothing is sent yet."""
-        return SshPlace(Account(server, self.config, self.pool, self._logins))
+    def place(self, server: ServerSpec, channels: Path | None = None) -> SshPlace:
+        """Return a server as a place where scripts run. Nothing is sent yet.
+
+        Args:
+            server: Which.
+            channels: Directory with `<run key>/api.sock` for each run: the worker's
+                end of the channel that scripts talk through; None: they have none.
+        """
+        account = Account(server, self.config, self.pool, self._logins)
+        return SshPlace(account, channels)
 
     def breakers(self) -> dict[str, BreakerState]:
         """Return the state of every server's breaker, for the metrics."""

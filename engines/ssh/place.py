@@ -4,6 +4,7 @@ import logging
 import shlex
 from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 
 from contracts.errors import CroniumError, ErrorInfo
 from contracts.events import EventSpec
@@ -18,6 +19,7 @@ from engines.ssh.shell import Answered
 
 logger = logging.getLogger(__name__)
 
+SOCKET_NAME = "api.sock"
 YOUNG_SECONDS = 3600.0
 
 
@@ -36,10 +38,14 @@ class SshPlace:
 
     Args:
         account: The server.
+        channels: Directory with one directory per run here, in which the worker
+            listens on a socket; scripts reach it through the connection. None: they
+            have no channel.
     """
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: Account, channels: Path | None = None) -> None:
         self._account = account
+        self._channels = channels
 
     async def create(self, spec: SandboxSpec) -> SshSandbox:
         """Make the run's directory on the server, ready to be started.
@@ -54,7 +60,9 @@ class SshPlace:
         lines = program.make(spec, config.instance, directory)
         shell = await self._account.open()
         try:
-            await shell.ask(lines, self._account.patience)
+            words = await shell.ask(lines, self._account.patience)
+            if words[1] != "helped":
+                await shell.ask(program.give_helper(), self._account.patience)
         except Answered as answer:
             await shell.close()
             raise explain(answer, self._account.place) from None
@@ -62,11 +70,16 @@ class SshPlace:
             shell.abandon()
             raise
         begin = program.begin(spec, config.output_bytes, directory)
-        return SshSandbox(self._account, spec.run_key, begin, shell)
+        return SshSandbox(
+            self._account, spec.run_key, begin, shell, self._socket_of(spec.run_key)
+        )
 
     def sandbox(self, run_key: str) -> SshSandbox:
         """Return the handle of a run, whether it exists or not."""
-        return SshSandbox(self._account, run_key)
+        return SshSandbox(self._account, run_key, socket=self._socket_of(run_key))
+
+    def _socket_of(self, run_key: str) -> Path | None:
+        return self._channels / run_key / SOCKET_NAME if self._channels else None
 
     async def remove(self, sandbox: SshSandbox) -> None:
         """Remove a run, its processes first.

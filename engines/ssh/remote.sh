@@ -102,14 +102,38 @@ make() {
 }
 
 put() {
+    case $1 in */*) [ -z "$D" ] || mkdir -p "$D/${1%/*}" ;; esac
     if [ -z "$D" ]; then cat > /dev/null
     elif ! cat > "$D/$1"; then rm -rf "$D"; D=
     fi
 }
 
+# made HELPER: everything is there; say whether the scripts' helper is as well.
 made() {
     if [ -n "$before" ]; then TMPDIR=$before; else unset TMPDIR; fi
-    [ -n "$D" ] && say MADE "$D"
+    [ -n "$D" ] || return
+    H=${D%/*}/.helper-$1
+    if [ -d "$H" ]; then
+        ln -s "$H/sdk" "$D/sdk" && ln -s "$H/node_modules" "$D/node_modules" &&
+            say MADE helped
+    else say MADE helpless
+    fi
+}
+
+# helped HELPER: what was put under `helper` stays on the server for later runs.
+helped() {
+    [ -n "$D" ] || { fail noroom "for the helper"; return; }
+    chmod u+x "$D/helper/sdk/bin"/*
+    H=${D%/*}/.helper-$1
+    [ -d "$H" ] || mv "$D/helper" "$H"
+    made "$1"
+}
+
+# socket KEY: where the run's channel is; an old one would be in the way.
+socket() {
+    find_run "$1" || { fail missing "$1"; return; }
+    rm -f "$D/api.sock"
+    say SOCKET "$D/api.sock"
 }
 
 # Only for `session ... &`: it replaces the shell that it is called in.

@@ -11,6 +11,7 @@ import math
 import random
 import time
 from dataclasses import replace
+from pathlib import Path
 
 from contracts.errors import CroniumError, EngineUnavailable, HostLost, SandboxFailed
 from contracts.logs import Stream
@@ -20,6 +21,7 @@ from engines.ssh.account import Account
 from engines.ssh.answers import End, Standing, explain
 from engines.ssh.program import command
 from engines.ssh.shell import Answered, Shell
+from engines.ssh.wayback import WayBack
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +40,7 @@ class SshSandbox:
         run_key: The run it belongs to.
         begin: The line that starts the script; None: it is not ours to start.
         shell: A channel that can be used for it.
+        socket: Where this worker listens for what the script says; None: nowhere.
     """
 
     def __init__(
@@ -46,12 +49,14 @@ class SshSandbox:
         run_key: str,
         begin: str | None = None,
         shell: Shell | None = None,
+        socket: Path | None = None,
     ) -> None:
         self._account = account
         self.name = NAME_PREFIX + run_key
         self.run_key = run_key
         self._begin = begin
         self._shell = shell
+        self._way_back = WayBack(account, run_key, socket)
         self._on_data: OnData | None = None
         self._read: dict[Stream, int] = {}
         self._following: asyncio.Task[None] | None = None
@@ -91,6 +96,7 @@ class SshSandbox:
         """Stop reading; the script goes on."""
         if self._following is not None:
             self._following.cancel()
+        self._way_back.close()
         self._drop_shell()
 
     def watch(self) -> None:
@@ -229,6 +235,7 @@ class SshSandbox:
                     future.set_exception(error)
                     future.exception()  # known: nobody may be waiting any more
         finally:
+            self._way_back.close()
             if not ended.done():
                 ended.set_result(None)
 
@@ -239,6 +246,7 @@ class SshSandbox:
             try:
                 if self._shell is None:
                     self._shell = await self._account.open()
+                await self._way_back.open(self._shell)
                 await self._ensure_begun(self._shell)
                 away_since = None
                 end = End.of(await self._shell.follow(self._line(), self._take))

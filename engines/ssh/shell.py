@@ -68,6 +68,7 @@ class Shell(asyncssh.SSHClientSession[bytes]):
         """Bytes of the script's output so far."""
         self._budget = 0.0
         self._window_end = 0.0
+        self.connection: asyncssh.SSHClientConnection | None = None
         self.on_closed: Callable[[], None] = lambda: None
 
     def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:

@@ -42,6 +42,19 @@ async def test_each_language_keeps_streams_apart_and_its_exit_code(
     assert (ran.end.code, ran.output.out, ran.output.err) == (7, "out\n", "err\n")
 
 
+async def test_node_scripts_may_be_modules_of_either_kind(
+    engine: SshEngine, server: Server
+) -> None:
+    for script in (
+        "import { sep } from 'node:path';\nconsole.log(await sep)",
+        "const { sep } = require('path'); // import x from 'y'\nconsole.log(sep)",
+    ):
+        ran = await run_to_end(
+            engine, server.spec(), script, event_type=EventType.NODEJS
+        )
+        assert (ran.end.code, ran.output.out) == (0, "/\n"), ran.output.err
+
+
 @pytest.mark.parametrize("user", ["plain", "noisy", "csh", "fish", "dash"])
 async def test_the_login_shell_does_not_matter(
     user: str, engine: SshEngine, server: Server
@@ -49,7 +62,7 @@ async def test_the_login_shell_does_not_matter(
     spec = server.spec(user)
     ran = await run_to_end(engine, spec, "printf 'a\\0b'; printf x >&2; exit 3")
     assert (ran.end.code, ran.output.out, ran.output.err) == (3, "a\0b", "x")
-    assert server.run("ls", "-A", f"/home/{user}/.cronium/runs").strip() == ""
+    assert server.run("ls", f"/home/{user}/.cronium/runs").strip() == ""
 
 
 async def test_a_first_line_arrives_before_the_script_ends(
@@ -126,8 +139,9 @@ async def test_nothing_of_a_run_is_readable_by_others_or_in_the_process_list(
     await output.until("up")
     assert word not in server.run("ps", "axeww", user="other")
     assert word not in server.run("ps", "-eo", "args")
-    home = server.run("find", "/home/plain/.cronium", "-perm", "/077")
-    assert home.strip() in ("", "/home/plain/.cronium"), home
+    assert server.run("stat", "-c", "%a", "/home/plain/.cronium/runs") == "700\n"
+    directory = f"/home/plain/.cronium/runs/{sandbox.run_key}"
+    assert server.run("find", directory, "-not", "-type", "l", "-perm", "/077") == ""
     denied = server.run("ls", "/home/plain/.cronium/runs", user="other")
     assert "denied" in denied
     # The script itself keeps the account's own mask.
@@ -144,7 +158,7 @@ async def test_the_working_directory_is_entered_or_named(
     assert ran.output.out == "/home/plain\n"
     with pytest.raises(SshServerRefused, match="/not/there"):
         await run_to_end(engine, server.spec(workingDirectory="/not/there"), "pwd")
-    assert server.run("ls", "-A", "/home/plain/.cronium/runs").strip() == ""
+    assert server.run("ls", "/home/plain/.cronium/runs").strip() == ""
 
 
 async def test_a_missing_interpreter_is_named(
@@ -168,7 +182,7 @@ async def test_a_script_runs_as_another_user_by_sudo(
     )
     assert ran.output.out.startswith("other\n/home/other\n")
     assert PASSWORD not in ran.output.out + server.run("ps", "-eo", "args")
-    assert server.run("ls", "-A", "/home/other/.cronium/runs").strip() == ""
+    assert server.run("ls", "/home/other/.cronium/runs").strip() == ""
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,65 @@
+"""The way from a script on a server back to the worker that listens for it.
+
+The server's sshd listens on a socket in the run's private directory and brings each
+connection here. When the connection breaks the socket is dead until the follower is
+back; the helper tries again meanwhile.
+"""
+
+import asyncio
+import logging
+from pathlib import Path
+
+import asyncssh
+
+from engines.ssh.account import Account
+from engines.ssh.program import command
+from engines.ssh.shell import Shell
+
+logger = logging.getLogger(__name__)
+
+
+class WayBack:
+    """Brings one run's calls to the worker's socket.
+
+    Args:
+        account: The server.
+        run_key: The run.
+        socket: The worker's end; None: there is none.
+    """
+
+    def __init__(self, account: Account, run_key: str, socket: Path | None) -> None:
+        self._account = account
+        self._run_key = run_key
+        self._socket = socket
+        self._listener: asyncssh.SSHListener | None = None
+
+    async def open(self, shell: Shell) -> None:
+        """Listen on the server, over the shell's connection.
+
+        A server that does not allow it runs scripts all the same; they cannot talk.
+
+        Raises:
+            Answered: The run's directory is not there.
+            SshUnavailable: The connection broke.
+        """
+        if self._socket is None or shell.connection is None:
+            return
+        self.close()
+        line = command("socket", self._run_key)
+        words = await shell.ask(line, self._account.patience)
+        remote = " ".join(words[1:])
+        try:
+            async with asyncio.timeout(self._account.patience):
+                self._listener = await shell.connection.forward_remote_path(
+                    remote, str(self._socket)
+                )
+        except (OSError, asyncssh.Error, asyncssh.ChannelListenError) as error:
+            logger.warning(
+                "scripts on %s have no channel: %s", self._account.place, error
+            )
+
+    def close(self) -> None:
+        """Listen no more."""
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
