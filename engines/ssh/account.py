@@ -15,6 +15,8 @@ from engines.ssh.pool import Lease, Pool
 from engines.ssh.shell import COMMAND, TERMINAL_COMMAND, Shell
 
 OPEN_TRIES = 10
+# A connection that was used before may have died unnoticed; the next one is soon made.
+STALE_SECONDS = 5.0
 
 
 class Account:
@@ -78,8 +80,9 @@ class Account:
                 term_type="dumb" if terminal else None,
             )
         )
+        patience = self.patience if lease.fresh else min(self.patience, STALE_SECONDS)
         try:
-            async with asyncio.timeout(self.patience):
+            async with asyncio.timeout(patience):
                 await asyncio.shield(opening)
         except asyncssh.ChannelOpenError as error:
             self._refused(lease, error)

@@ -4,16 +4,21 @@ Everything then happens as that user: the run's directory is theirs, and so are 
 processes. sudo reads the password from the channel, never from a command line.
 """
 
+import contextlib
 import time
 
 from contracts.server_errors import SshIdleTimeout, SshServerRefused
 from contracts.servers import RunAs
 from engines.scripts import quoted
-from engines.ssh.shell import Shell
+from engines.ssh.shell import Shell, ShellEnded
 
 LOOK_SECONDS = 0.1
 # sudo's words in the C locale for a password that it does not take.
 DENIED_WORDS = ("try again", "incorrect password", "no password was provided")
+
+
+class PasswordDenied(Exception):
+    """sudo asked again."""
 
 
 async def become(
@@ -40,26 +45,28 @@ async def become(
         f"else echo {mark} PASSWORD; "
         f"LC_ALL=C exec sudo -S -k -p '' -H -u {who} -- /bin/sh -c {raised}; fi\n"
     )
-    words = await shell.answer(seconds)
-    if words[0] == "RAISED":
-        return
-    if password is None:
-        raise _refused(run_as, "sudo asks for a password, and none is given")
-    shell.write(password + "\n")
-    await _until_raised(shell, run_as, seconds)
+    try:
+        words = await shell.answer(seconds)
+        if words[0] == "RAISED":
+            return
+        if password is None:
+            raise _refused(run_as, "sudo asks for a password, and none is given")
+        shell.write(password + "\n")
+        await _until_raised(shell, seconds)
+    except ShellEnded:
+        raise _refused(run_as, shell.noise or "sudo ended without a word") from None
+    except PasswordDenied:
+        raise _refused(run_as, "sudo does not accept the password") from None
 
 
-async def _until_raised(shell: Shell, run_as: RunAs, seconds: float) -> None:
+async def _until_raised(shell: Shell, seconds: float) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        try:
+        with contextlib.suppress(SshIdleTimeout):
             await shell.answer(LOOK_SECONDS)
             return
-        except SshIdleTimeout:
-            if any(words in shell.noise for words in DENIED_WORDS):
-                raise _refused(run_as, "sudo does not accept the password") from None
-        except SshServerRefused:
-            raise _refused(run_as, shell.noise or "sudo ended without a word") from None
+        if any(words in shell.noise for words in DENIED_WORDS):
+            raise PasswordDenied
     raise SshIdleTimeout(f"sudo did not answer within {seconds:g} s")
 
 

@@ -8,13 +8,13 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 
 import asyncssh
 
-from contracts.errors import CroniumError
+from contracts.errors import CroniumError, RequestRefused
 from contracts.server_errors import (
     SshAuthFailed,
     SshAuthTimeout,
@@ -130,7 +130,9 @@ async def connect(
     for number, host_keys in enumerate(offers, start=1):
         steps = Steps(verifier, on_lost)
         try:
-            return await _connect(dial, verifier, steps, host_keys)
+            async with _keys(dial) as keys:
+                options = _options(dial, verifier, steps, host_keys, keys)
+                return await _connect(dial, verifier, steps, options)
         except (SshHostKeyChanged, ExchangeDropped):
             # The next kind of key may be the right one, or show what is wrong.
             if number == len(offers):
@@ -141,14 +143,14 @@ async def connect(
 
 
 async def _connect(
-    dial: Dial, verifier: Verifier, steps: Steps, host_keys: tuple[str, ...]
+    dial: Dial, verifier: Verifier, steps: Steps, options: dict[str, Any]
 ) -> asyncssh.SSHClientConnection:
     connecting = asyncio.ensure_future(
         asyncssh.connect(
             dial.endpoint.address,
             dial.endpoint.port,
             tunnel=dial.tunnel if dial.tunnel is not None else (),
-            **_options(dial, verifier, steps, host_keys),
+            **options,
         )
     )
     try:
@@ -204,11 +206,35 @@ async def _reached(
     return step.is_set() or connecting.done()
 
 
+@contextlib.asynccontextmanager
+async def _keys(dial: Dial) -> AsyncIterator[list[asyncssh.SSHKeyPair]]:
+    """Give the login's keys, and those of the operator's agent if it may use them."""
+    socket_path = dial.config.agent_socket
+    if not dial.login.agent or socket_path is None:
+        yield list(dial.login.keys)
+        return
+    try:
+        async with asyncio.timeout(dial.deadlines.connect_seconds):
+            agent = await asyncssh.connect_agent(str(socket_path))
+            offered = await agent.get_keys()
+    except (OSError, ValueError) as error:
+        raise RequestRefused(
+            f"credentials.agent: the worker's SSH agent does not answer: "
+            f"{type(error).__name__}",
+            hint="Ask the operator to start it, or give a key.",
+        ) from None
+    async with agent:
+        yield [*dial.login.keys, *offered]
+
+
 def _options(
-    dial: Dial, verifier: Verifier, steps: Steps, host_keys: tuple[str, ...]
+    dial: Dial,
+    verifier: Verifier,
+    steps: Steps,
+    host_keys: tuple[str, ...],
+    keys: list[asyncssh.SSHKeyPair],
 ) -> dict[str, Any]:
     login, config = dial.login, dial.config
-    agent = str(config.agent_socket) if login.agent and config.agent_socket else None
     return {
         "config": None,
         "client_factory": lambda: steps,
@@ -217,9 +243,10 @@ def _options(
         "known_hosts": verifier.lists,
         "server_host_key_algs": list(host_keys),
         "x509_trusted_certs": None,
-        "client_keys": login.keys or None,
+        # Never an empty list: that would offer what lies in the worker's own ~/.ssh.
+        "client_keys": keys or None,
         "password": login.password,
-        "agent_path": agent,
+        "agent_path": None,
         "gss_host": None,
         "kex_algs": list(dial.chosen.kex),
         "encryption_algs": list(dial.chosen.ciphers),

@@ -135,7 +135,7 @@ class SshPlace:
         finally:
             await shell.close()
         for _, key, state, age, *instance in listed[:-1]:
-            if instance != [self._account.config.instance] or key in claimed:
+            if " ".join(instance) != self._account.config.instance or key in claimed:
                 continue
             if state == "running":
                 swept.running.append(key)

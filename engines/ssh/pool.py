@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import asyncssh
 
+from contracts.errors import RequestRefused
 from contracts.server_errors import SshConnectFailed, SshProtocolError, SshTotalTimeout
 from contracts.servers import Deadlines, Endpoint, ServerSpec
 from engines.ssh.algorithms import choose
@@ -204,6 +205,11 @@ class Pool:
         self, hops: list[Hop], deadlines: Deadlines
     ) -> asyncssh.SSHClientConnection:
         endpoint, login = hops[-1]
+        if login.agent and self._config.agent_socket is None:
+            raise RequestRefused(
+                "credentials.agent: this worker has no SSH agent that servers may use",
+                hint="Ask the operator for one, or give a key.",
+            )
         way = (
             await self._lease(hops[:-1], deadlines, tunnel=True)
             if len(hops) > 1

@@ -230,14 +230,21 @@ class SshSandbox:
             if end is not None and self._exit is not None and not self._exit.done():
                 self._exit.set_result(end)
         except CroniumError as error:
-            for future in (self._begun, self._exit):
-                if future is not None and not future.done():
-                    future.set_exception(error)
-                    future.exception()  # known: nobody may be waiting any more
+            self._fail(error)
+        except Exception as error:
+            # A fault of ours; whoever waits must not wait for ever.
+            logger.exception("following %s", self.name)
+            self._fail(SandboxFailed(f"{self.name}: {type(error).__name__}"))
         finally:
             self._way_back.close()
             if not ended.done():
                 ended.set_result(None)
+
+    def _fail(self, error: CroniumError) -> None:
+        for future in (self._begun, self._exit):
+            if future is not None and not future.done():
+                future.set_exception(error)
+                future.exception()  # known: nobody may be waiting any more
 
     async def _until_end(self, *, follow: bool) -> SandboxExit | None:
         away_since: float | None = None

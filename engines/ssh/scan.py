@@ -9,6 +9,12 @@ from contracts.server_errors import SshConnectFailed, SshConnectTimeout
 from engines.ssh.algorithms import FAMILIES
 
 SCAN_SECONDS = 10.0
+NO_SUCH_KIND = (
+    asyncssh.KeyExchangeFailed,
+    asyncssh.ConnectionLost,
+    ConnectionResetError,
+    BrokenPipeError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +50,7 @@ async def scan(
                 key = await asyncssh.get_server_host_key(
                     address, port, server_host_key_algs=list(family), config=None
                 )
-        except (asyncssh.KeyExchangeFailed, asyncssh.ConnectionLost):
+        except NO_SUCH_KIND:
             # OpenSSH hangs up when it has no key of the kind.
             continue
         except TimeoutError:

@@ -46,6 +46,15 @@ class Answered(Exception):
         self.text = text
 
 
+class ShellEnded(SshServerRefused):
+    """The shell on the server ended by itself."""
+
+    @property
+    def type(self) -> str:
+        """The word that clients match on."""
+        return SshServerRefused.__name__
+
+
 class Shell(asyncssh.SSHClientSession[bytes]):
     """The client's end of one channel.
 
@@ -233,7 +242,7 @@ class Shell(asyncssh.SSHClientSession[bytes]):
         if status is None:
             return SshConnectFailed(f"the connection to {self._place} was lost")
         said = f": {self.noise}" if self.noise else ""
-        return SshServerRefused(
+        return ShellEnded(
             f"the shell on {self._place} ended with code {status}{said}",
             hint="The account needs a login shell that may run /bin/sh.",
         )

@@ -7,6 +7,7 @@ back; the helper tries again meanwhile.
 
 import asyncio
 import logging
+import os
 from pathlib import Path
 
 import asyncssh
@@ -32,6 +33,7 @@ class WayBack:
         self._run_key = run_key
         self._socket = socket
         self._listener: asyncssh.SSHListener | None = None
+        self._directory = -1
 
     async def open(self, shell: Shell) -> None:
         """Listen on the server, over the shell's connection.
@@ -49,9 +51,12 @@ class WayBack:
         words = await shell.ask(line, self._account.patience)
         remote = " ".join(words[1:])
         try:
+            # By its directory: a socket's path may have 107 bytes and no more.
+            self._directory = os.open(self._socket.parent, os.O_PATH)
+            local = f"/proc/self/fd/{self._directory}/{self._socket.name}"
             async with asyncio.timeout(self._account.patience):
                 self._listener = await shell.connection.forward_remote_path(
-                    remote, str(self._socket)
+                    remote, local
                 )
         except (OSError, asyncssh.Error, asyncssh.ChannelListenError) as error:
             logger.warning(
@@ -63,3 +68,6 @@ class WayBack:
         if self._listener is not None:
             self._listener.close()
             self._listener = None
+        if self._directory >= 0:
+            os.close(self._directory)
+            self._directory = -1

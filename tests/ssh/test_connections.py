@@ -345,11 +345,54 @@ async def test_every_kind_of_credential_logs_in(
         assert ran.output.out == "in\n"
 
 
+async def test_an_agent_of_the_operator_logs_in(
+    ground: Ground, server: Server, tmp_path: Path
+) -> None:
+    socket, key = tmp_path / "agent", tmp_path / "key"
+    await asyncio.to_thread(key.touch, 0o600)
+    await asyncio.to_thread(key.write_text, key_text(ground.user_key))
+    agent = await asyncio.create_subprocess_exec(
+        "ssh-agent", "-D", "-a", socket, stdout=asyncio.subprocess.PIPE
+    )
+    assert agent.stdout is not None
+    try:
+        await agent.stdout.readline()
+        add = await asyncio.create_subprocess_exec(
+            "ssh-add", "-q", key, env={"SSH_AUTH_SOCK": str(socket)}
+        )
+        assert await add.wait() == 0
+        engine = engine_with(agent_socket=socket)
+        spec = server.spec(credentials={"agent": True})
+        ran = await run_to_end(engine, spec, "echo in")
+        assert ran.output.out == "in\n"
+        await engine.close()
+    finally:
+        agent.terminate()
+        await agent.wait()
+    engine = engine_with(agent_socket=socket)
+    error, _ = await refusal(engine, spec)
+    assert "agent does not answer" in str(error)
+    await engine.close()
+
+
+async def test_the_workers_own_keys_are_never_offered(
+    engine: SshEngine, server: Server, ground: Ground, tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    own = tmp_path / ".ssh"
+    await asyncio.to_thread(own.mkdir)
+    await asyncio.to_thread((own / "id_ed25519").write_text, key_text(ground.user_key))
+    spec = server.spec(credentials={"password": {"value": "wrong"}})
+    error, _ = await refusal(engine, spec)
+    assert isinstance(error, SshAuthFailed)
+
+
 @pytest.mark.parametrize(
     ("credentials", "kind"),
     [
         ({"password": {"value": "wrong"}}, SshAuthFailed),
         ({"password": {"secret": "NO_SUCH"}}, SecretUnavailable),
+        ({"agent": True}, RequestRefused),
         ({"key": {"value": "rubbish"}}, RequestRefused),
         ({"key": {"value": "rubbish", "base64": True}}, RequestRefused),
     ],
