@@ -187,7 +187,7 @@ def server_run(
     own: dict[str, Any] = {"targets": None, "fan_out": None, "actions": []}
     override = (event.fan_out or FanOut()).overrides.get(server.name)
     if override is not None:
-        own |= override.model_dump(exclude_none=True)
+        own |= override.model_dump(exclude_none=True, by_alias=False)
     order = request.model_copy(update={"event": _copied(event, own)})
     return TargetRun(order, admission, changed, server, pacer)
 

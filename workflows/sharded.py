@@ -207,15 +207,14 @@ class ShardedTargets:
             )
             result = await _result_of(shard.handle)
         except asyncio.CancelledError:
-            return  # It was not begun.
+            pass  # It was not begun.
         except ChildWorkflowError as error:
             if not is_cancelled_exception(error):
                 self._lose(shard, error)
         else:
             self._settle(shard, result)
-        finally:
-            shard.over = True
-            self._changed()
+        shard.over = True
+        self._changed()
 
     def _order(self, shard: Shard) -> ShardRequest:
         event = self._request.event

@@ -167,14 +167,15 @@ def servers(count: int) -> list[dict[str, Any]]:
 
 
 def takes(seconds: float, status: Status = Status.SUCCESS, code: int = 0) -> Step:
-    """Run for a while, alive, and stop when told to."""
+    """Run for a while, less than a heartbeat's limit, and stop when told to."""
 
     async def step(run: RunRequest) -> RunOutcome:
+        activity.heartbeat(progress_of(run))
         try:
-            async with asyncio.timeout(seconds):
-                return await runs_until_cancelled(run)
-        except TimeoutError:
-            return await ends(status, code)(run)
+            await asyncio.sleep(seconds)
+        except asyncio.CancelledError:
+            return await ends(Status.CANCELLED, EXIT_CANCELLED)(run)
+        return await ends(status, code)(run)
 
     return step
 
@@ -286,7 +287,7 @@ class Scripted:
     ) -> WorkflowHandle[Any, ExecutionResult]:
         """Start an event; its activities do as the script says."""
         execution = fields.pop("execution_id", "x" + secrets.token_hex(6))
-        told: str | None = "true"
+        told: str | None = fields.pop("code", "true")
         if "http" in fields:
             told, fields["type"] = None, "http_request"
         depth = fields.pop("chain_depth", 0)
