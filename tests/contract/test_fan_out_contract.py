@@ -27,7 +27,7 @@ def request(**fields: Any) -> EventRequest:
             "event.targets[0].adress: unknown field (did you mean address?)",
         ),
         ({"targets": ["a", server("a")]}, "event.targets: a is given twice"),
-        ({"targets": [server("a", name="a\x1b")]}, "event.targets: the name of"),
+        ({"targets": [{**server("a"), "name": "a\x1b"}]}, "event.targets: the name of"),
         ({"fanOut": {}}, "event: fanOut: needs `targets`"),
         (
             {"targets": [server("a")], "fanOut": {"overrides": {"b": {}}}},
