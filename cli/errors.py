@@ -14,6 +14,7 @@ EXIT_FAILURE = 1
 EXIT_REFUSED = 2
 EXIT_TIMEOUT = 124
 EXIT_CANCELLED = 130
+EXIT_MOST = 255
 
 
 class InvalidRequest(CroniumError):
@@ -86,6 +87,8 @@ def exit_status(result: ExecutionResult) -> int:
     if result.status is Status.CANCELLED:
         return EXIT_CANCELLED
     code = result.exit_code
+    if result.status is Status.PARTIAL and code is not None:
+        return min(code, EXIT_MOST)
     if result.status is Status.FAILURE and code is not None and 0 < code < 256:
         return code
     return EXIT_FAILURE

@@ -17,6 +17,7 @@ import yaml
 from pydantic import ValidationError
 
 from cli.errors import InvalidRequest, problem_at
+from cli.targets import resolve
 from contracts import limits
 from contracts.events import EventRequest, EventSpec
 from contracts.validation import problems_of
@@ -49,6 +50,9 @@ class RunOptions:
     retries: int | None = None
     network: str | None = None
     image: str | None = None
+    targets: Sequence[str] = ()
+    servers: Path | None = None
+    """The inventory; None is `servers.yaml`, if it is there."""
 
 
 def request_of_file(file: Path, options: RunOptions, execution_id: str) -> EventRequest:
@@ -107,6 +111,7 @@ def _request(
     event: dict[str, Any], options: RunOptions, execution_id: str
 ) -> EventRequest:
     _apply(event, options)
+    resolve(event, options.targets, options.servers)
     value = read_input(options.input)
     data = {"executionId": execution_id, "event": event, "input": value}
     try:
@@ -115,7 +120,9 @@ def _request(
         raise InvalidRequest(problems_of(error, EventRequest)) from None
     if len(request.model_dump_json().encode()) > limits.MAX_REQUEST_BYTES:
         raise problem_at(
-            "", f"script, input and env are more than {limits.MAX_REQUEST_BYTES} bytes"
+            "",
+            "script, input, env and targets are more than "
+            f"{limits.MAX_REQUEST_BYTES} bytes",
         )
     return request
 

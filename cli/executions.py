@@ -11,7 +11,7 @@ from rich.text import Text
 
 from cli.errors import EXIT_FAILURE, problem_at
 from cli.options import AsJson, Config, ExecutionId, StateDir, load
-from cli.outcome import print_links, print_result, status_text
+from cli.outcome import MOST_ROWS, print_links, print_result, status_text
 from cli.terminal import answers, facts, note, safe, table
 from contracts.results import ExecutionResult, Status, TargetResult
 
@@ -124,7 +124,10 @@ async def _status(client: "Client", stack: "Stack", wanted: str, as_json: bool) 
     shown = [("Status", status_text(Status.RUNNING))]
     shown.append(("Event", safe(event_of(handle.id))))
     shown.append(("Started", Text(_time(described.start_time))))
-    shown += [("Target", _target(row)) for row in rows]
+    shown += [("Target", _target(row)) for row in rows[:MOST_ROWS]]
+    if len(rows) > MOST_ROWS:
+        over = sum(row.status.final for row in rows)
+        shown.append(("Targets", Text(f"{over} of {len(rows)} are over")))
     shown.append(("Execution", Text(execution_id)))
     answers().print(facts(shown))
     print_links(answers(), links)

@@ -3,12 +3,14 @@
 import base64
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import BinaryIO
+from zlib import crc32
 
 from cli.sanitising import neutralise
 from contracts.logs import LogLine, Stream
+from contracts.names import LOCAL_TARGET
 
 RED, YELLOW, DIM, RESET = "\x1b[31m", "\x1b[33m", "\x1b[2m", "\x1b[0m"
 LEVEL_COLOURS = {"error": RED, "warning": YELLOW, "debug": DIM}
@@ -16,18 +18,24 @@ LEVEL_COLOURS = {"error": RED, "warning": YELLOW, "debug": DIM}
 WIPE = b"\r\x1b[2K"
 BAR_CELLS = 20
 MAX_BAR_TEXT = 56
+# Red and dim have a meaning already.
+SERVER_COLOURS = (32, 33, 34, 35, 36, 92, 93, 94, 95, 96)
+MAX_PREFIX = 24
 
 
 class LinePrinter:
     """Writes stdout lines to stdout; stderr, structured and system lines to stderr.
 
     Each side is a terminal or not by itself. A terminal gets colours and nothing that
-    could take it over; a pipe gets the script's own bytes and no decoration.
+    could take it over; a pipe gets the script's own bytes and no decoration, but for
+    the name of the server in front of each line where several write.
 
     Args:
         stdout: Where lines of stdout go; the process's own when None.
         stderr: Where the others go.
         colours: Whether a terminal gets colours of ours.
+        names: Targets whose lines come; with less than two no name is shown. None:
+            not known, so that names are shown but for a container's.
     """
 
     def __init__(
@@ -36,7 +44,10 @@ class LinePrinter:
         stderr: BinaryIO | None = None,
         *,
         colours: bool = True,
+        names: Sequence[str] | None = None,
     ) -> None:
+        self._named = names is None or len(names) > 1
+        self._width = max(map(len, names or [""]))
         self._sides: dict[bool, BinaryIO | None] = {
             True: stdout or sys.stdout.buffer,
             False: stderr or sys.stderr.buffer,
@@ -55,7 +66,12 @@ class LinePrinter:
             if shown:
                 self._wipe_bar()
                 show = self._decorated if self._terminal[side] else _exact
-                self._write(side, b"".join(show(line) + b"\n" for line in shown))
+                self._write(
+                    side,
+                    b"".join(
+                        self._prefix(line, side) + show(line) + b"\n" for line in shown
+                    ),
+                )
         if self._bar is not None:
             self._write(False, WIPE + _bar(self._bar, self._colours))
 
@@ -66,8 +82,25 @@ class LinePrinter:
     def _is_bar(self, line: LogLine) -> bool:
         if not self._terminal[False] or "progress" not in (line.data or {}):
             return False
+        if self._is_named(line):
+            return False  # Bars of many servers would wipe each other.
         self._bar = line
         return True
+
+    def _is_named(self, line: LogLine) -> bool:
+        return self._named and line.target != LOCAL_TARGET
+
+    def _prefix(self, line: LogLine, side: bool) -> bytes:
+        """Return the server's name in a colour of its own, the same in every run."""
+        if not self._is_named(line):
+            return b""
+        name = neutralise(line.target, colours=False)
+        self._width = min(MAX_PREFIX, max(self._width, len(name)))
+        text = f"{name:<{self._width}} |"
+        if self._terminal[side] and self._colours:
+            colour = SERVER_COLOURS[crc32(name.encode()) % len(SERVER_COLOURS)]
+            text = f"\x1b[{colour}m{text}{RESET}"
+        return f"{text} ".encode("utf-8", "replace")
 
     def _wipe_bar(self) -> None:
         if self._bar is not None:

@@ -68,7 +68,13 @@ COMMANDS = {
         "gateway": ("cli.servers", "gateway"),
     },
 }
-GROUPS = {"Run": {"var": ("cli.variables", "build")}}
+GROUPS = {
+    "Run": {"var": ("cli.variables", "build")},
+    "Servers over SSH": {
+        "server": ("cli.server", "build"),
+        "ssh": ("cli.ssh", "build"),
+    },
+}
 
 
 def run_command(arguments: list[str]) -> int:

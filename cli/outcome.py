@@ -1,21 +1,31 @@
 """How a result looks to a person."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cli.terminal import facts, safe
-from contracts.results import ActionResult, ExecutionResult, Status
+from cli.terminal import facts, safe, table
+from contracts.results import (
+    ActionResult,
+    ExecutionResult,
+    Status,
+    TargetCounts,
+    TargetResult,
+)
 
 SHOWN_CHARS = 1_000
+MOST_ROWS = 20
 STYLES = {
     Status.SUCCESS: "bold green",
     Status.RUNNING: "bold cyan",
     Status.PENDING: "cyan",
     Status.CANCELLED: "bold yellow",
+    Status.PARTIAL: "bold yellow",
+    Status.SKIPPED: "dim",
 }
 
 
@@ -35,6 +45,8 @@ def print_result(
         links: Where to look further: name → URL.
     """
     console.print(result_table(result))
+    if result.counts is not None:
+        console.print(servers_table(result.targets))
     print_links(console, links)
 
 
@@ -55,7 +67,12 @@ def result_table(result: ExecutionResult) -> Table:
         ("Time", Text(_phases(result))),
         ("Log", Text(_log(result))),
     ]
-    if result.output is not None:
+    if result.counts is not None:
+        rows.append(("Servers", Text(counts_text(result.counts))))
+        if result.output is not None:
+            said = len(result.output["servers"]) + len(result.output["omitted"])
+            rows.append(("Outputs", Text(f"of {said} servers; --json shows them")))
+    elif result.output is not None:
         rows.append(("Output", safe(_output(result.output))))
     if result.condition is not None:
         rows.append(("Condition", Text(str(result.condition).lower())))
@@ -66,6 +83,49 @@ def result_table(result: ExecutionResult) -> Table:
     rows += [(f"Action {row.index + 1}", _action(row)) for row in result.actions]
     rows.append(("Execution", Text(result.execution_id)))
     return facts(rows)
+
+
+def counts_text(counts: TargetCounts) -> str:
+    """Return in one line how servers ended."""
+    words = {
+        "succeeded": counts.succeeded,
+        "failed": counts.failed,
+        "timed out": counts.timed_out,
+        "lost": counts.lost,
+        "cancelled": counts.cancelled,
+        "skipped": counts.skipped,
+    }
+    told = [f"{number} {word}" for word, number in words.items() if number]
+    return f"{counts.total}: {', '.join(told)}"
+
+
+def servers_table(rows: Sequence[TargetResult]) -> Table:
+    """Return a row per server; of many, only those that did not succeed."""
+    shown = list(rows)
+    title = None
+    if len(rows) > MOST_ROWS:
+        bad = [row for row in rows if row.status is not Status.SUCCESS]
+        # What failed is of more interest than what was not begun because of it.
+        bad.sort(key=lambda row: row.status in (Status.SKIPPED, Status.CANCELLED))
+        shown = bad[:MOST_ROWS]
+        title = f"{len(shown)} of the {len(bad)} that did not succeed"
+    made = table(
+        ("server", "status", "exit", "script ms", "total ms", "tries", "error"),
+        title=title,
+        fold=("error",),
+    )
+    for row in shown:
+        error = row.error
+        made.add_row(
+            safe(row.target),
+            status_text(row.status),
+            _number(row.exit_code),
+            Text(str(row.durations.execution_ms)),
+            Text(str(row.durations.total_ms)),
+            Text(str(row.attempts)),
+            safe(f"{error.type}: {error.message}" if error else ""),
+        )
+    return made
 
 
 def _action(row: ActionResult) -> Text:

@@ -52,6 +52,18 @@ Timeout = Annotated[
 Retries = Annotated[int | None, typer.Option(help="Extra tries after a failed one.")]
 NetworkOption = Annotated[str | None, typer.Option("--network", help="egress or none.")]
 Image = Annotated[str | None, typer.Option(help="Image to run in.")]
+Target = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="TARGET",
+        help="Server to run on: NAME, group:G, tag:T, all, or user@host[:port]; "
+        "repeatable.",
+    ),
+]
+Servers = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Inventory of servers; default servers.yaml."),
+]
 Detach = Annotated[
     bool, typer.Option("--detach", "-d", help="Print the execution id and return.")
 ]
@@ -73,16 +85,19 @@ def run(
     retries: Retries = None,
     network: NetworkOption = None,
     image: Image = None,
+    target: Target = None,
+    servers: Servers = None,
     as_json: AsJson = False,
     detach: Detach = False,
     execution_id: NewId = None,
     config: Config = None,
     state_dir: StateDir = None,
 ) -> int:
-    """Run a script in a sandbox and show its lines live.
+    """Run a script in a sandbox, or on servers, and show its lines live.
 
     Ends with 0 on success, with the script's own code when it fails, 124 on timeout,
-    130 when cancelled, 2 when the request is refused.
+    130 when cancelled, 2 when the request is refused; with 100 + n, at most 255, when
+    n of several servers failed.
 
     Examples:
 
@@ -91,6 +106,8 @@ def run(
       cronium run -c 'print(6 * 7)' --type python
 
       cronium run event.yaml --input '{"name": "Ada"}' --env MODE=fast --timeout 30s
+
+      cronium run deploy.sh --target group:web --target root@10.0.0.9
 
       id=$(cronium run --detach backup.sh) && cronium logs -f "$id"
     """
@@ -104,6 +121,8 @@ def run(
         retries=retries,
         network=network,
         image=image,
+        targets=target or (),
+        servers=servers,
     )
     request = _request(file, code, options, execution_id or new_execution_id())
     settings = load(config, state_dir)
@@ -151,7 +170,11 @@ async def _attend(
 ) -> int:
     # With --json, stdout has the result alone.
     stdout = sys.stderr.buffer if as_json else None
-    printer = LinePrinter(stdout, colours=not notes().no_color)
+    printer = LinePrinter(
+        stdout,
+        colours=not notes().no_color,
+        names=[server.name for server in request.event.servers],
+    )
     result = await execute(settings, stack, request, printer, table=not as_json)
     if as_json:
         print(json.dumps(result.model_dump(mode="json"), ensure_ascii=False, indent=2))

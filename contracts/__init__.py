@@ -15,13 +15,16 @@ from contracts.events import (
     Resources,
     Trigger,
 )
+from contracts.fanout import FanOut, OnFailure, Order, TargetOverride
 from contracts.results import (
     ExecutionResult,
     LogCounts,
     PhaseDurations,
     Status,
+    TargetCounts,
     TargetResult,
 )
+from contracts.servers import ServerSpec
 
 __all__ = [
     "Backoff",
@@ -32,12 +35,18 @@ __all__ = [
     "EventSpec",
     "EventType",
     "ExecutionResult",
+    "FanOut",
     "LogCounts",
     "Network",
+    "OnFailure",
+    "Order",
     "PhaseDurations",
     "Resources",
     "ScriptError",
+    "ServerSpec",
     "Status",
+    "TargetCounts",
+    "TargetOverride",
     "TargetResult",
     "Trigger",
 ]

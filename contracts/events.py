@@ -3,23 +3,22 @@
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    Field,
+    StringConstraints,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
 
 from contracts import limits, names
 from contracts.actions import Action, EventAction, depth_and_count
 from contracts.base import WireModel
+from contracts.fanout import FanOut, Target, most_targets, name_of
 from contracts.http import HttpRequestSpec
+from contracts.identity import Identifier, Tag
+from contracts.servers import ServerSpec
 from contracts.wire_text import json_size, utf8_size
-
-Identifier = Annotated[
-    str,
-    StringConstraints(
-        min_length=1, max_length=limits.MAX_ID_LENGTH, pattern=names.ID_PATTERN
-    ),
-]
-Tag = Annotated[
-    str, StringConstraints(min_length=1, max_length=limits.MAX_TAG_LENGTH, strict=True)
-]
 
 # Assigning these makes dash, which starts every script, stop or change its meaning.
 SHELL_OWNED_NAMES = frozenset({"OPTIND", "PPID", "IFS", "PS4"})
@@ -183,6 +182,14 @@ class EventSpec(WireModel):
     tags: list[Tag] = Field(default=[], max_length=limits.MAX_TAGS)
     idempotent: bool = False
     """Whether the script may be run again when its host is lost in the middle."""
+    targets: list[Target] | None = Field(
+        None, min_length=1, max_length=limits.MAX_TARGETS
+    )
+    """Servers to run on, inline or by name; None is one container. Names are those of
+    an inventory and must be replaced before the start. Image, network and resources
+    are those of containers and mean nothing on a server."""
+    fan_out: FanOut | None = None
+    """How the run spreads over the targets; None is all defaults."""
     actions: list[Action] = Field(default=[], max_length=limits.MAX_ACTIONS)
     """What happens once, after the last try."""
 
@@ -201,6 +208,31 @@ class EventSpec(WireModel):
                 f"nested ones included, these are {count}"
             )
         return actions
+
+    @field_validator("targets")
+    @classmethod
+    def _targets_differ(cls, targets: list[Target] | None) -> list[Target] | None:
+        seen: set[str] = set()
+        for target in targets or []:
+            name = name_of(target)
+            if not name.isprintable():
+                raise ValueError("the name of a server must be printable")
+            if name in seen:
+                raise ValueError(f"{name} is given twice")
+            seen.add(name)
+        return targets
+
+    @field_serializer("targets")
+    def _targets_short(self, targets: list[Target] | None) -> list[Any] | None:
+        # A thousand servers fit a payload only without what is as usual.
+        if targets is None:
+            return None
+        return [
+            target
+            if isinstance(target, str)
+            else target.model_dump(mode="json", exclude_defaults=True)
+            for target in targets
+        ]
 
     @field_validator("script")
     @classmethod
@@ -240,12 +272,35 @@ class EventSpec(WireModel):
                 raise ValueError("http: an event of type http_request needs a request")
             if self.script is not None:
                 raise ValueError("script: an event of type http_request has none")
+            if self.targets is not None:
+                raise ValueError("targets: an event of type http_request has none")
             return self
         if self.http is not None:
             raise ValueError("http: only an event of type http_request has a request")
         if not self.script or not self.script.strip():
             raise ValueError(f"script: an event of type {self.type} needs a script")
         return self
+
+    @model_validator(mode="after")
+    def _fan_out_has_targets(self) -> Self:
+        if self.fan_out is None:
+            return self
+        if self.targets is None:
+            raise ValueError("fanOut: needs `targets`, which are missing")
+        # Names of an inventory may stand for many; they are checked once resolved.
+        if all(isinstance(target, ServerSpec) for target in self.targets):
+            known = {name_of(target) for target in self.targets}
+            for name in self.fan_out.overrides:
+                if name not in known:
+                    raise ValueError(f"fanOut.overrides: {name[:100]} is no target")
+        return self
+
+    @property
+    def servers(self) -> list[ServerSpec]:
+        """The targets that are written out."""
+        return [
+            target for target in self.targets or [] if isinstance(target, ServerSpec)
+        ]
 
     @property
     def may_repeat(self) -> bool:
@@ -286,3 +341,20 @@ class EventRequest(WireModel):
                 f"this one has {size}: put large data where the script can fetch it"
             )
         return value
+
+    @model_validator(mode="after")
+    def _targets_fit_history(self) -> Self:
+        targets = len(self.event.targets or [])
+        if targets > 1 and targets > (most := most_targets(self.order_bytes)):
+            raise ValueError(
+                f"event.targets: script, env and input have {self.order_bytes} bytes "
+                f"and are sent to each server, so that {most} servers are the most, "
+                f"not {targets}: put large data where the script can fetch it"
+            )
+        return self
+
+    @property
+    def order_bytes(self) -> int:
+        """Size of what every target is sent: script, environment and input."""
+        env = sum(len(var.name) + utf8_size(var.value or "") for var in self.event.env)
+        return utf8_size(self.event.script or "") + env + json_size(self.input)

@@ -107,3 +107,24 @@ MAX_ACTION_RETRIES = 10
 DEFAULT_CALLBACK_SECONDS = 10.0
 MAX_CALLBACK_SECONDS = 60.0
 MAX_CALLBACK_BODY_BYTES = 1 * MIB
+
+# Rows of 3,000 servers, each with an error, fit a result; see MAX_ROWS_BYTES.
+MAX_TARGETS = 3_000
+DEFAULT_FORKS = 50
+# A workflow may have 2,000 activities pending; each keeps up to 4 KiB of heartbeat in
+# its workflow's mutable state, which may have 8 MiB.
+MAX_FORKS = 500
+MAX_BATCHES = 100
+MAX_STAGGER_SECONDS = 3600.0
+# More servers than this are spread over child workflows with histories of their own.
+MAX_SHARD_TARGETS = 100
+# Temporal ends a workflow at 50 MiB of history. What is planned stays below the first
+# number; what retries add to it ends at the second.
+MAX_PLANNED_HISTORY_BYTES = 32 * MIB
+MAX_HISTORY_BYTES = 40 * MIB
+# All commands of one workflow task share one gRPC message of at most 4 MiB.
+MAX_COMMAND_BYTES = 2 * MIB
+# Of all targets together, in an execution's result.
+MAX_ROWS_BYTES = 1408 * KIB
+# Fits the input of the next event, with room for the names of servers.
+MAX_FANOUT_OUTPUT_BYTES = 384 * KIB

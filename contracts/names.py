@@ -7,6 +7,11 @@ from contracts.limits import MAX_ID_LENGTH
 
 TASK_QUEUE = "cronium"
 EVENT_WORKFLOW = "EventWorkflow"
+SHARD_WORKFLOW = "FanOutShard"
+SHARD_REPORT = "shard_report"
+"""Signal from a shard to its parent."""
+SHARD_STEERING = "steer"
+"""Signal from a parent to its shard."""
 
 PAYLOAD_ERROR_TYPE = "PayloadValidationError"
 """Failure type of a request that does not fit the contract (given by the SDK)."""
@@ -55,6 +60,11 @@ def http_queue(task_queue: str) -> str:
     return f"{task_queue}-http"
 
 
+def ssh_queue(task_queue: str) -> str:
+    """Return the task queue of scripts on servers, which any host can reach."""
+    return f"{task_queue}-ssh"
+
+
 def host_queue(host_id: str) -> str:
     """Return the task queue that only the worker of one host polls."""
     return f"cronium-host-{host_id}"
@@ -82,6 +92,11 @@ def action_id(execution: str, index: int) -> str:
 def workflow_id(event_id: str, execution_id: str) -> str:
     """Return the workflow id of one execution: the same request gives the same id."""
     return f"event:{event_id}:{execution_id}"
+
+
+def shard_id(workflow: str, index: int) -> str:
+    """Return the workflow id of one part of a fan-out."""
+    return f"{workflow}:shard-{index}"
 
 
 def activity_id(target: str, attempt: int, dispatch: int, resume: int = 0) -> str:

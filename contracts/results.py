@@ -70,6 +70,7 @@ class TargetResult(WireModel):
     durations: PhaseDurations = PhaseDurations()
     """Of the last try; `total_ms` covers all tries and the waits between them."""
     output: Any = None
+    """None in a fan-out, whose outputs are in the execution's own."""
     condition: bool | None = None
     error: ErrorInfo | None = None
     logs: LogCounts = LogCounts()
@@ -100,6 +101,20 @@ class ActionResult(WireModel):
     """Tries of the last worker that spoke of it; 0 when it was not begun."""
 
 
+class TargetCounts(WireModel):
+    """How many targets of a fan-out ended in which way."""
+
+    total: int
+    succeeded: int = 0
+    failed: int = 0
+    """With status FAILURE; those that timed out or were lost are counted apart."""
+    timed_out: int = 0
+    lost: int = 0
+    cancelled: int = 0
+    skipped: int = 0
+    """Not begun, since others had failed."""
+
+
 class ExecutionResult(WireModel):
     """The typed result of one execution: what `EventWorkflow` returns."""
 
@@ -108,13 +123,22 @@ class ExecutionResult(WireModel):
     event_name: str
     status: Status
     exit_code: int | None = None
-    """The script's own code; −1 timed out, −2 cancelled, 100 + n partial."""
+    """The script's own code; −1 timed out, −2 cancelled, 100 + n when n servers of a
+    fan-out failed and others did not. None when all failed with codes that differ."""
     durations: PhaseDurations = PhaseDurations()
+    """Of a fan-out, the longest of each phase."""
     output: Any = None
+    """What the script gave back. Of a fan-out: `servers`, a map from name to output;
+    `default`, the output of the first server of the list that succeeded; `omitted`, the
+    names for whose outputs there was no room. None when no server gave any."""
     condition: bool | None = None
+    """Of a fan-out, that of the first server of the list that succeeded with one."""
     error: ErrorInfo | None = None
     logs: LogCounts = LogCounts()
     attempts: int = 0
+    """Of a fan-out, the most that a server took."""
     targets: list[TargetResult] = []
+    counts: TargetCounts | None = None
+    """Of a fan-out: an event with more than one target."""
     actions: list[ActionResult] = []
     """One row per action that fired, in the order of firing."""

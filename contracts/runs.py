@@ -10,6 +10,7 @@ from contracts.errors import ErrorInfo
 from contracts.events import EventRequest
 from contracts.logs import ExecutionRecord
 from contracts.results import LogCounts, PhaseDurations, Status
+from contracts.servers import ServerSpec
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
@@ -33,7 +34,7 @@ class Admission(TolerantModel):
 
 
 class RunRequest(WireModel):
-    """One try of one event on one target: argument of `run_container`."""
+    """One try of one event on one target: argument of `run_container`, `run_ssh`."""
 
     request: EventRequest
     target: str
@@ -43,6 +44,9 @@ class RunRequest(WireModel):
     dispatch: int = Field(1, ge=1)
     """How often the workflow has sent this target out, this time included."""
     run_key: str
+    server: ServerSpec | None = None
+    """Where it runs; None is a container, or an HTTP request. The event's own list of
+    targets is left out of the request then."""
 
 
 class RunProgress(TolerantModel):
@@ -74,7 +78,7 @@ class RunProgress(TolerantModel):
 
 
 class ResumeRequest(WireModel):
-    """Go on with a run that another worker process began: of `resume_container`."""
+    """Go on with a run that another worker process began: of the resume activities."""
 
     run: RunRequest
     progress: RunProgress
@@ -108,5 +112,7 @@ class ActivityStub(Generic[Argument, Result]):
 RUN_HTTP = ActivityStub("run_http", RunRequest, RunOutcome)
 RUN_CONTAINER = ActivityStub("run_container", RunRequest, RunOutcome)
 RESUME_CONTAINER = ActivityStub("resume_container", ResumeRequest, RunOutcome)
+RUN_SSH = ActivityStub("run_ssh", RunRequest, RunOutcome)
+RESUME_SSH = ActivityStub("resume_ssh", ResumeRequest, RunOutcome)
 ADMIT_EXECUTION = ActivityStub("admit_execution", EventRequest, Admission)
 RECORD_EXECUTION = ActivityStub("record_execution", ExecutionRecord, bool)

@@ -11,7 +11,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from contracts import names
 from contracts.base import WireModel
-from contracts.events import Identifier, Tag
+from contracts.identity import Identifier, Tag
 from contracts.limits import KIB, MAX_NAME_LENGTH, MAX_TAGS
 
 MAX_SECRET_CHARS = 64 * KIB

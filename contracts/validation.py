@@ -59,7 +59,8 @@ def path_of(location: Sequence[str | int]) -> str:
 
 
 def _problem(item: Mapping[str, Any], model: type[BaseModel]) -> Problem:
-    location = tuple(item["loc"])
+    # Which form of a union was meant is no part of a path: those are in brackets.
+    location = tuple(part for part in item["loc"] if not str(part).startswith("<"))
     message = str(item["msg"]).removeprefix("Value error, ")
     cause = item.get("ctx", {}).get("error")
     if isinstance(cause, MisplacedValue):

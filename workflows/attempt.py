@@ -3,7 +3,8 @@
 Temporal retries nothing here. A host that has claimed a try may have started the
 script, so what happens next is decided with its last heartbeat in hand:
 
-- the host's own queue is asked to go on with the run (`resume_container`);
+- who can go on with the run is asked to: the host's own queue for a container, any
+  worker for a server (see `workflows.routes`);
 - when nobody answers there in time, the try is lost, or is sent out again elsewhere if
   the event says that its script may run twice.
 """
@@ -27,18 +28,17 @@ with workflow.unsafe.imports_passed_through():
         SandboxInterrupted,
         ScriptNotStarted,
     )
-    from contracts.events import EventRequest, EventType
+    from contracts.events import EventRequest
     from contracts.results import LogCounts, Status
     from contracts.runs import (
-        RESUME_CONTAINER,
-        RUN_CONTAINER,
-        RUN_HTTP,
         ActivityStub,
         Admission,
         ResumeRequest,
         RunOutcome,
         RunRequest,
     )
+    from contracts.server_errors import ENGINE_AWAY_TYPES
+    from contracts.servers import ServerSpec
     from workflows.endings import (
         Ended,
         Lost,
@@ -50,6 +50,8 @@ with workflow.unsafe.imports_passed_through():
         total,
         understand,
     )
+    from workflows.pacing import Pacer, history_is_full
+    from workflows.routes import Resume, route_of
 
 ONE_ATTEMPT = RetryPolicy(maximum_attempts=1)
 # Trouble of the engine before the script began is tried again on any host: after 1, 2,
@@ -76,6 +78,8 @@ class Attempt:
         dispatched: How often the target was sent out before.
         admission: What the operator's settings allow.
         waiting: Called with what is waited for, or None when it goes on.
+        server: Where it runs; None is a container or an HTTP request.
+        pacer: Asked before every start, where many targets are sent out at once.
     """
 
     def __init__(
@@ -86,8 +90,13 @@ class Attempt:
         dispatched: int,
         admission: Admission,
         waiting: Callable[[ErrorInfo | None, str | None], None],
+        server: ServerSpec | None = None,
+        pacer: Pacer | None = None,
     ) -> None:
         self._request = request
+        self._server = server
+        self._route = route_of(request.event, server)
+        self._pacer = pacer
         self._target = target
         self._number = number
         self.dispatches = dispatched
@@ -131,15 +140,15 @@ class Attempt:
                 self._number,
                 self.dispatches,
             ),
+            server=self._server,
         )
 
     async def _send(self, run: RunRequest) -> Ended:
         wait = self._admission.schedule_to_start_seconds
-        stub, queue = RUN_CONTAINER, None
-        if self._http:
-            stub, queue = RUN_HTTP, names.http_queue(workflow.info().task_queue)
         try:
-            return await self._execute(stub, run, run, wait, queue=queue)
+            return await self._execute(
+                self._route.run, run, run, wait, self._route.run_queue()
+            )
         except asyncio.CancelledError:
             return cancelled("before the script began")
         except ActivityError as error:
@@ -148,18 +157,16 @@ class Attempt:
             return understand(error)
 
     async def _after_loss(self, run: RunRequest, lost: Lost) -> RunOutcome | Trouble:
-        if not self._http:
-            return await self._resume(run, lost)
+        if self._route.resume is not None:
+            return await self._resume(run, lost, self._route.resume)
         # A request leaves nothing behind that another worker could go on with.
         if lost.progress.started_at is None and not cancelling():
             return Trouble(logs=logs_of(lost.progress))
         return self._give_up(lost)
 
-    @property
-    def _http(self) -> bool:
-        return self._request.event.type is EventType.HTTP_REQUEST
-
-    async def _resume(self, run: RunRequest, lost: Lost) -> RunOutcome | Trouble:
+    async def _resume(
+        self, run: RunRequest, lost: Lost, stub: Resume
+    ) -> RunOutcome | Trouble:
         began = workflow.now()
         while True:
             cancel = cancelling()
@@ -167,9 +174,12 @@ class Attempt:
             self._resumes += 1
             order = ResumeRequest(run=run, progress=lost.progress, cancel=cancel)
             window = self._window(began, cancel)
+            if not cancel:
+                window = self._route.resume_wait(self._admission, window)
+            host = lost.progress.host
             try:
                 outcome = await self._execute(
-                    RESUME_CONTAINER, order, run, window, host=lost.progress.host
+                    stub, order, run, window, self._route.resume_queue(host), host
                 )
             except asyncio.CancelledError:
                 continue
@@ -203,19 +213,23 @@ class Attempt:
         argument: Any,
         run: RunRequest,
         schedule_to_start: float,
+        queue: str | None,
         host: str | None = None,
-        queue: str | None = None,
     ) -> RunOutcome:
+        if self._pacer is not None:
+            await self._pacer.room(len(argument.model_dump_json()))
         event, admission = self._request.event, self._admission
         longest = event.timeout_seconds + event.grace_seconds + admission.setup_seconds
-        verb = "resume " if host else ""
+        verb, where = "", run.target
+        if host is not None:
+            verb, where = "resume ", self._route.resumer(host, run.target)
         handle: workflow.ActivityHandle[RunOutcome] = workflow.start_activity(
             stub.name,
             argument,
             activity_id=names.activity_id(
                 run.target, run.attempt, run.dispatch, self._resumes if host else 0
             ),
-            task_queue=names.host_queue(host) if host else queue,
+            task_queue=queue,
             result_type=stub.result,
             start_to_close_timeout=timedelta(seconds=longest + CLEANUP_SECONDS),
             schedule_to_start_timeout=timedelta(seconds=max(1.0, schedule_to_start)),
@@ -224,7 +238,7 @@ class Attempt:
             cancellation_type=(
                 workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
             ),
-            summary=f"{verb}{event.type} {event.name} → {host or run.target} "
+            summary=f"{verb}{event.type} {event.name} → {where} "
             f"(try {run.attempt}/{run.max_attempts})"[:200],
         )
         try:
@@ -253,24 +267,12 @@ class Attempt:
         progress = lost.progress
         self._logs = total(self._logs, logs_of(progress))
         if cancelling():
-            return cancelled(
-                f"on request, but {lost.why}: what runs there is stopped when the "
-                "host is back",
-                host=progress.host,
-            )
+            return cancelled(self._route.left_behind(lost), host=progress.host)
         if self._request.event.may_repeat:
             return Trouble()
         if error is None:
-            error = HostLost(self._what_is_unknown(lost)).info
+            error = HostLost(self._route.unknown(lost, self._admission)).info
         return RunOutcome(status=Status.LOST, error=error, host=progress.host)
-
-    def _what_is_unknown(self, lost: Lost) -> str:
-        if self._http:
-            return f"What became of the request is unknown: {lost.why}."
-        return (
-            f"The outcome of the script is unknown: {lost.why} and did not come back "
-            f"within {self._admission.resume_window_seconds:g} s."
-        )
 
     def _runs_again(self, outcome: RunOutcome) -> bool:
         """Whether the engine took the script down and the event allows another run."""
@@ -326,12 +328,12 @@ class Attempt:
 
 def _is_final(error: ErrorInfo, troubles: int) -> bool:
     patience = ENGINE_TRIES if error.type in PATIENT_TYPES else OTHER_ENGINE_TRIES
-    return not error.retryable or troubles >= patience
+    return not error.retryable or troubles >= patience or history_is_full()
 
 
 def _worth_resuming(error: ErrorInfo | None) -> bool:
     """Whether the host had a passing trouble; None is a death without a heartbeat."""
-    return error is None or error.type == EngineUnavailable().type
+    return error is None or error.type in ENGINE_AWAY_TYPES
 
 
 def _no_free_slot(waited: float) -> ErrorInfo:

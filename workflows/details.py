@@ -6,12 +6,14 @@ with workflow.unsafe.imports_passed_through():
     from contracts.events import EventRequest
     from contracts.results import ActionResult, TargetResult
     from contracts.runs import Admission
+    from contracts.shards import ShardReport
 
 HEADER = (
     "| target | status | try | exit | script ms | host |\n|---|---|---|---|---|---|"
 )
 ACTIONS_HEADER = "| action | when | status | tries | done |\n|---|---|---|---|---|"
 MAX_ROWS = 100
+MAX_ERRORS = 20
 MAX_CELL = 80
 
 
@@ -20,6 +22,7 @@ def markdown(
     rows: list[TargetResult],
     admission: Admission,
     actions: list[ActionResult],
+    standing: ShardReport | None = None,
 ) -> str:
     """Return the state as Markdown: event, targets, errors, log link, actions."""
     event = request.event
@@ -28,12 +31,10 @@ def markdown(
     ]
     if admission.logs_url:
         lines.append(f"[Live log]({admission.logs_url})")
+    if standing is not None:
+        lines.append(f"\n{progress_line(standing, len(rows))}")
     lines.append("")
-    lines.append(HEADER)
-    lines += [_row(row, event.retries + 1) for row in rows[:MAX_ROWS]]
-    for row in rows[:MAX_ROWS]:
-        if row.error is not None:
-            lines.append(f"\n{_plain(row.target)}: {_plain(row.error.message, 500)}")
+    lines += table(rows, event.retries + 1)
     if actions:
         lines += ["", ACTIONS_HEADER, *(_action(row) for row in actions)]
         lines += [
@@ -42,6 +43,28 @@ def markdown(
             if row.error is not None
         ]
     return "\n".join(lines)
+
+
+def progress_line(standing: ShardReport, total: int) -> str:
+    """Return how far a fan-out is, in one line."""
+    return (
+        f"{standing.done}/{total} done, {standing.failed} failed, "
+        f"{standing.running} running"
+    )
+
+
+def table(rows: list[TargetResult], tries: int) -> list[str]:
+    """Return the first rows as lines of Markdown, and the first errors below them."""
+    lines = [HEADER, *(_row(row, tries) for row in rows[:MAX_ROWS])]
+    if len(rows) > MAX_ROWS:
+        lines.append(f"\n… and {len(rows) - MAX_ROWS} more")
+    wrong = [row for row in rows[:MAX_ROWS] if row.error is not None]
+    lines += [
+        f"\n{_plain(row.target)}: {_plain(row.error.message, 500)}"
+        for row in wrong[:MAX_ERRORS]
+        if row.error is not None
+    ]
+    return lines
 
 
 def _action(row: ActionResult) -> str:

@@ -12,10 +12,13 @@ with workflow.unsafe.imports_passed_through():
     from contracts.logs import ExecutionRecord
     from contracts.results import ActionResult, ExecutionResult, Status, TargetResult
     from contracts.runs import ADMIT_EXECUTION, RECORD_EXECUTION, Admission
+    from contracts.shards import ShardReport
     from workflows import attributes, details
     from workflows.actions import FollowUp
     from workflows.endings import cancelling
-    from workflows.target import TargetRun
+    from workflows.fanout import ManyTargets, OneTarget, Targets
+    from workflows.plan import plan_of, refuse_names
+    from workflows.sharded import ShardedTargets
 
 # Local activities answer in milliseconds; this only bounds a broken disk.
 LOCAL_ACTIVITY_TIMEOUT = timedelta(seconds=30)
@@ -39,7 +42,7 @@ class EventWorkflow:
         self._admission = Admission()
         self._started = workflow.now()
         self._ended: datetime | None = None
-        self._runs: list[TargetRun] = []
+        self._targets: Targets | None = None
         self._follow_up: FollowUp | None = None
 
     @workflow.run
@@ -52,19 +55,16 @@ class EventWorkflow:
         Returns:
             The result with one row per target.
         """
+        refuse_names(request.event)
         admitted = await self._admit()
         attributes.at_start(request, self._admission)
-        # One target until servers come: a container on any host with a free slot.
-        self._runs = [
-            TargetRun(request, names.LOCAL_TARGET, self._admission, self._show)
-        ]
+        targets = self._targets = self._choose()
         self._show()
         if admitted:
-            await self._run_all()
+            await targets.run()
         else:
-            for target in self._runs:
-                target.cancel("before it began")
-        result = self._result([target.row for target in self._runs])
+            targets.cancel("before it began")
+        result = self._result(targets)
         attributes.at_end(result, self._admission)
         self._show()
         # Before the actions: who looks on sees the end of the event at once.
@@ -74,7 +74,13 @@ class EventWorkflow:
     @workflow.query
     def progress(self) -> list[TargetResult]:
         """Return where each target stands."""
-        return [target.row for target in self._runs]
+        return self._targets.rows if self._targets else []
+
+    @workflow.signal(name=names.SHARD_REPORT)
+    def shard_report(self, report: ShardReport) -> None:
+        """Hear how far a part of a large fan-out is."""
+        if isinstance(self._targets, ShardedTargets):
+            self._targets.take(report)
 
     @workflow.query
     def actions(self) -> list[ActionResult]:
@@ -99,22 +105,21 @@ class EventWorkflow:
             raise (error.cause or error) from None
         return True
 
-    async def _run_all(self) -> None:
-        tasks = [asyncio.ensure_future(target.run()) for target in self._runs]
-        try:
-            await asyncio.gather(*tasks)
-        except asyncio.CancelledError:
-            # gather passes the cancel on and then raises whatever its children made of
-            # it; they end as results, once their sandboxes are gone.
-            for task in tasks:
-                await task
+    def _choose(self) -> Targets:
+        request, admission = self._request, self._admission
+        if len(request.event.servers) < 2:
+            return OneTarget(request, admission, self._show)
+        plan = plan_of(request)
+        kind = ShardedTargets if plan.sharded else ManyTargets
+        return kind(request, plan, admission, self._show)
 
     def _show(self) -> None:
         text = details.markdown(
             self._request,
-            [target.row for target in self._runs],
+            self.progress(),
             self._admission,
             self.actions(),
+            self._targets.standing if self._targets else None,
         )
         workflow.set_current_details(text)
 
@@ -133,24 +138,16 @@ class EventWorkflow:
         await self._record(result)
         return result
 
-    def _result(self, rows: list[TargetResult]) -> ExecutionResult:
-        row = rows[0]
+    def _result(self, targets: Targets) -> ExecutionResult:
+        found = targets.result()
         elapsed = workflow.now() - self._started
+        total_ms = int(elapsed.total_seconds() * 1000)
+        durations = found["durations"].model_copy(update={"total_ms": total_ms})
         return ExecutionResult(
             execution_id=self._request.execution_id,
             event_id=self._request.event.id,
             event_name=self._request.event.name,
-            status=row.status,
-            exit_code=row.exit_code,
-            durations=row.durations.model_copy(
-                update={"total_ms": int(elapsed.total_seconds() * 1000)}
-            ),
-            output=row.output,
-            condition=row.condition,
-            error=row.error,
-            logs=row.logs,
-            attempts=row.attempts,
-            targets=rows,
+            **{**found, "durations": durations},
         )
 
     async def _record(self, result: ExecutionResult) -> None:

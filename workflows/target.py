@@ -6,12 +6,15 @@ from collections.abc import Callable
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from contracts import names
     from contracts.errors import ErrorInfo
     from contracts.events import EventRequest
     from contracts.results import LogCounts, PhaseDurations, Status, TargetResult
     from contracts.runs import Admission, RunOutcome
+    from contracts.servers import ServerSpec
     from workflows.attempt import Attempt
     from workflows.endings import cancelled, cancelling, total
+    from workflows.pacing import Pacer, history_is_full
 
 
 class TargetRun:
@@ -19,28 +22,37 @@ class TargetRun:
 
     Args:
         request: The order.
-        target: Name of the target.
         admission: What the operator's settings allow.
         changed: Called when the row has changed.
+        server: Where it runs; None is a container or an HTTP request.
+        pacer: Asked before every start, where many targets are sent out at once.
     """
 
     def __init__(
         self,
         request: EventRequest,
-        target: str,
         admission: Admission,
         changed: Callable[[], None],
+        server: ServerSpec | None = None,
+        pacer: Pacer | None = None,
     ) -> None:
         self._request = request
         self._admission = admission
         self._changed = changed
+        self._server = server
+        self._pacer = pacer
         self._started = workflow.now()
         self._logs = LogCounts()
         self._dispatches = 0
-        self.row = TargetResult(target=target, status=Status.PENDING)
+        self.row = TargetResult(
+            target=names.LOCAL_TARGET if server is None else server.name,
+            status=Status.PENDING,
+        )
 
     async def run(self) -> TargetResult:
         """Try until it succeeds, cannot succeed, is cancelled, or tries are used up."""
+        # Of many targets most wait for their turn, which is no time of theirs.
+        self._started = workflow.now()
         tries = self._request.event.retries + 1
         for attempt in range(1, tries + 1):
             self._update(status=Status.RUNNING, attempts=attempt, error=None)
@@ -48,6 +60,8 @@ class TargetRun:
             self._settle(outcome)
             # A cancel that came as the script ended by itself: no other try.
             if not _worth_another_try(outcome) or attempt == tries or cancelling():
+                break
+            if history_is_full():
                 break
             try:
                 await self._wait(attempt, tries)
@@ -59,6 +73,14 @@ class TargetRun:
     def cancel(self, why: str) -> None:
         """End without having begun."""
         self._settle(cancelled(why))
+
+    def skip(self, why: ErrorInfo) -> None:
+        """End without having begun, since others had failed."""
+        self._update(status=Status.SKIPPED, error=why)
+
+    def explain(self, why: ErrorInfo) -> None:
+        """Say why it was stopped."""
+        self._update(error=why)
 
     async def _wait(self, attempt: int, tries: int) -> None:
         delay = self._request.event.backoff.delay(attempt)
@@ -75,6 +97,8 @@ class TargetRun:
             self._dispatches,
             self._admission,
             self._waiting,
+            self._server,
+            self._pacer,
         )
         try:
             return await attempt.run()

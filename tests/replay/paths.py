@@ -6,6 +6,7 @@ from typing import Any
 
 from temporalio.client import WorkflowHandle
 
+from contracts import names
 from contracts.errors import (
     DeliveryFailed,
     DeliveryRefused,
@@ -29,6 +30,8 @@ from tests.temporal.scripted import (
     never_arrives,
     raises,
     runs_until_cancelled,
+    servers,
+    takes,
     vanishes,
 )
 
@@ -152,4 +155,84 @@ EVENT_PATHS: dict[str, Path] = {
     ),
     "interrupted": played(lambda: Script(run=[INTERRUPTED, SUCCEEDS]), idempotent=True),
 }
-PATHS: dict[str, dict[str, Path]] = {"EventWorkflow": EVENT_PATHS}
+
+
+def part(index: int, path: Path) -> Path:
+    """Of a fan-out that is played, the history of one part is meant."""
+
+    async def played(server: Scripted) -> WorkflowHandle[Any, Any]:
+        whole = await path(server)
+        return server.client.get_workflow_handle(names.shard_id(whole.id, index))
+
+    return played
+
+
+LATE_FAILURE = takes(0.5, Status.FAILURE, 3)
+FAN_OUT_PATHS: dict[str, Path] = {
+    "fan-out": played(
+        lambda: Script(at={"s0002": [FAILS, SUCCEEDS], "s0004": [TIMES_OUT]}),
+        targets=servers(5),
+        retries=1,
+        fanOut={"forks": 2, "serial": [1, 3], "order": "random"},
+        execution_id="fan-out",
+        **QUICK,
+    ),
+    "fan-out-stagger": played(
+        lambda: Script(), targets=servers(3), fanOut={"staggerSeconds": 0.2}
+    ),
+    "fan-out-canary": played(
+        lambda: Script(at={"s0001": [FAILS]}), targets=servers(3), fanOut={"canary": 1}
+    ),
+    "fan-out-max-failures": played(
+        lambda: Script(at={"s0001": [FAILS], "s0002": [takes(0.3)]}),
+        targets=servers(4),
+        fanOut={"maxFailures": 0, "forks": 2},
+    ),
+    "fan-out-fail-fast": played(
+        lambda: Script(at={"s0001": [LATE_FAILURE]}, otherwise=runs_until_cancelled),
+        targets=servers(4),
+        fanOut={"onFailure": "fail_fast", "forks": 2},
+    ),
+    "fan-out-cancel": cancelled(
+        lambda: Script(otherwise=runs_until_cancelled),
+        targets=servers(4),
+        fanOut={"forks": 2},
+    ),
+    "fan-out-resume": played(
+        lambda: Script(at={"s0002": [vanishes]}, resume=[SUCCEEDS]),
+        answers=False,
+        targets=servers(2),
+    ),
+}
+PARTS: dict[str, Path] = {
+    "parts": played(
+        lambda: Script(at={"s0101": [FAILS]}),
+        targets=servers(105),
+        fanOut={"canary": 2, "forks": 70},
+    ),
+    "parts-max-failures": played(
+        lambda: Script(at={"s0003": [FAILS]}, otherwise=takes(0.05)),
+        targets=servers(103),
+        fanOut={"maxFailures": 0, "forks": 4},
+    ),
+    "parts-fail-fast": played(
+        lambda: Script(at={"s0003": [LATE_FAILURE]}, otherwise=runs_until_cancelled),
+        targets=servers(103),
+        fanOut={"onFailure": "fail_fast", "forks": 55},
+    ),
+    "parts-cancel": cancelled(
+        lambda: Script(otherwise=runs_until_cancelled),
+        targets=servers(103),
+        fanOut={"forks": 55},
+    ),
+}
+SHARD_PATHS: dict[str, Path] = {
+    "canary": part(0, PARTS["parts"]),
+    "max-failures": part(0, PARTS["parts-max-failures"]),
+    "fail-fast": part(1, PARTS["parts-fail-fast"]),
+    "cancel": part(0, PARTS["parts-cancel"]),
+}
+PATHS: dict[str, dict[str, Path]] = {
+    "EventWorkflow": {**EVENT_PATHS, **FAN_OUT_PATHS, **PARTS},
+    "FanOutShard": SHARD_PATHS,
+}

@@ -54,7 +54,10 @@ async def replay(history: WorkflowHistory) -> WorkflowReplayResult:
 
 
 def read(file: Path) -> WorkflowHistory:
-    return WorkflowHistory.from_json(file.stem, file.read_text())
+    text = file.read_text()
+    started = json.loads(text)["events"][0]["workflowExecutionStartedEventAttributes"]
+    # Ids of child workflows are made of it.
+    return WorkflowHistory.from_json(started["workflowId"], text)
 
 
 @pytest.mark.parametrize("file", RECORDED, ids=lambda f: f"{f.parent.name}/{f.stem}")

@@ -40,8 +40,10 @@ from contracts.runs import (
     ADMIT_EXECUTION,
     RECORD_EXECUTION,
     RESUME_CONTAINER,
+    RESUME_SSH,
     RUN_CONTAINER,
     RUN_HTTP,
+    RUN_SSH,
     Admission,
     ResumeRequest,
     RunOutcome,
@@ -50,10 +52,11 @@ from contracts.runs import (
 )
 from tests.stack import event
 from worker.temporal import data_converter
-from workflows import EventWorkflow
+from workflows import EventWorkflow, FanOutShard
 
 HOST = "h1"
 STARTED = 1_700_000_000.0
+MANY = 600
 Step = Callable[[RunRequest], Awaitable[RunOutcome]]
 Order = MessageOrder | CallbackOrder
 Handing = Callable[[Order], Awaitable[Delivery]]
@@ -146,6 +149,37 @@ async def never_arrives(order: Order) -> Delivery:
     raise AssertionError
 
 
+def server(name: str, **fields: Any) -> dict[str, Any]:
+    """A server in wire form."""
+    return {
+        "id": name,
+        "name": name,
+        "address": "192.0.2.1",
+        "username": "deploy",
+        "credentials": {"key": {"secret": "DEPLOY_KEY"}},
+        **fields,
+    }
+
+
+def servers(count: int) -> list[dict[str, Any]]:
+    """Servers s0001, s0002 …"""
+    return [server(f"s{number:04d}") for number in range(1, count + 1)]
+
+
+def takes(seconds: float, status: Status = Status.SUCCESS, code: int = 0) -> Step:
+    """Run for a while, less than a heartbeat's limit, and stop when told to."""
+
+    async def step(run: RunRequest) -> RunOutcome:
+        activity.heartbeat(progress_of(run))
+        try:
+            await asyncio.sleep(seconds)
+        except asyncio.CancelledError:
+            return await ends(Status.CANCELLED, EXIT_CANCELLED)(run)
+        return await ends(status, code)(run)
+
+    return step
+
+
 SUCCEEDS = ends(Status.SUCCESS, 0)
 FAILS = ends(Status.FAILURE, 3)
 TIMES_OUT = ends(Status.TIMEOUT, EXIT_TIMEOUT)
@@ -168,6 +202,14 @@ class Script:
     records: list[ExecutionRecord] = field(default_factory=list)
     refusal: Exception | None = None
     """What comes of every attempt to record an end."""
+    at: dict[str, list[Step]] = field(default_factory=dict)
+    """What servers do, by name; the others do `otherwise`."""
+    otherwise: Step | None = None
+    running: int = 0
+    peak: int = 0
+    """The most servers that ran side by side."""
+    log: list[str] = field(default_factory=list)
+    """Names of servers that began, and with a `-` in front those that ended."""
 
     @activity.defn(name=ADMIT_EXECUTION.name)
     async def admit(self, request: EventRequest) -> Admission:
@@ -209,6 +251,25 @@ class Script:
         self.called.set()
         return await self.run.pop(0)(run)
 
+    @activity.defn(name=RUN_SSH.name)
+    async def run_ssh(self, run: RunRequest) -> RunOutcome:
+        self.runs.append(run)
+        steps = self.at.get(run.target)
+        step = steps.pop(0) if steps else self.otherwise or SUCCEEDS
+        self.log.append(run.target)
+        self.running += 1
+        self.peak = max(self.peak, self.running)
+        self.called.set()
+        try:
+            return await step(run)
+        finally:
+            self.running -= 1
+            self.log.append("-" + run.target)
+
+    @activity.defn(name=RESUME_SSH.name)
+    async def resume_ssh(self, order: ResumeRequest) -> RunOutcome:
+        return await self.resume_container(order)
+
     @activity.defn(name=RESUME_CONTAINER.name)
     async def resume_container(self, order: ResumeRequest) -> RunOutcome:
         self.resumes.append(order)
@@ -229,8 +290,8 @@ class Scripted:
         self, script: Script, **fields: Any
     ) -> WorkflowHandle[Any, ExecutionResult]:
         """Start an event; its activities do as the script says."""
-        execution = "x" + secrets.token_hex(6)
-        told: str | None = "true"
+        execution = fields.pop("execution_id", "x" + secrets.token_hex(6))
+        told: str | None = fields.pop("code", "true")
         if "http" in fields:
             told, fields["type"] = None, "http_request"
         depth = fields.pop("chain_depth", 0)
@@ -264,7 +325,7 @@ class Scripted:
                 Worker(
                     self.client,
                     task_queue=self.queue,
-                    workflows=[EventWorkflow],
+                    workflows=[EventWorkflow, FanOutShard],
                     activities=[script.admit, script.record, script.run_container],
                 )
             )
@@ -273,6 +334,14 @@ class Scripted:
                     self.client,
                     task_queue=names.http_queue(self.queue),
                     activities=[script.run_http],
+                )
+            )
+            await stack.enter_async_context(
+                Worker(
+                    self.client,
+                    task_queue=names.ssh_queue(self.queue),
+                    activities=[script.run_ssh, script.resume_ssh],
+                    max_concurrent_activities=MANY,
                 )
             )
             await stack.enter_async_context(
@@ -300,12 +369,13 @@ class Scripted:
         *,
         answers: bool = True,
         real: ActionActivities | None = None,
+        patience: float = 60,
         **fields: Any,
     ) -> tuple[ExecutionResult, WorkflowHandle[Any, ExecutionResult]]:
         """Run an event to its end."""
         async with self.following(script, answers=answers, real=real):
             handle = await self.start(script, **fields)
-            return await asyncio.wait_for(handle.result(), 60), handle
+            return await asyncio.wait_for(handle.result(), patience), handle
 
 
 @contextlib.asynccontextmanager

@@ -29,7 +29,13 @@ from cli.run import new_execution_id
 from cli.stack import Stack
 from cli.terminal import table
 from contracts.errors import ErrorInfo
-from contracts.results import ExecutionResult, LogCounts, Status
+from contracts.results import (
+    ExecutionResult,
+    LogCounts,
+    Status,
+    TargetCounts,
+    TargetResult,
+)
 from worker.settings import child_environment
 
 
@@ -66,7 +72,8 @@ def result(status: Status, exit_code: int | None = None) -> ExecutionResult:
         (Status.TIMEOUT, -1, 124),
         (Status.CANCELLED, -2, 130),
         (Status.LOST, None, 1),
-        (Status.PARTIAL, 102, 1),
+        (Status.PARTIAL, 102, 102),
+        (Status.PARTIAL, 400, 255),
     ],
 )
 def test_the_exit_status_tells_how_a_run_ended(
@@ -265,6 +272,52 @@ def test_an_output_is_shown_as_json_and_not_without_end(
     text = console.export_text()
     assert shown in text
     assert len(text) < 3000
+
+
+def fan_out(statuses: list[Status]) -> ExecutionResult:
+    rows = [
+        TargetResult(
+            target=f"web-{number}",
+            status=status,
+            exit_code=0 if status is Status.SUCCESS else 3,
+            error=None
+            if status is Status.SUCCESS
+            else ErrorInfo(type="ScriptFailed", message=f"code 3 on {number}"),
+            attempts=1,
+        )
+        for number, status in enumerate(statuses)
+    ]
+    bad = sum(status is Status.FAILURE for status in statuses)
+    return result(Status.PARTIAL, 100 + bad).model_copy(
+        update={
+            "targets": rows,
+            "counts": TargetCounts(
+                total=len(rows), succeeded=len(rows) - bad, failed=bad
+            ),
+            "output": {"default": 1, "servers": {"web-0": 1}, "omitted": ["web-1"]},
+        }
+    )
+
+
+def printed(result: ExecutionResult) -> str:
+    console = Console(width=120, record=True, file=io.StringIO())
+    print_result(console, result, {})
+    return console.export_text()
+
+
+def test_a_fan_out_is_shown_with_a_row_per_server() -> None:
+    text = printed(fan_out([Status.SUCCESS, Status.FAILURE]))
+    assert "2: 1 succeeded, 1 failed" in text
+    assert "of 2 servers; --json shows them" in text
+    assert "web-0" in text
+    assert "ScriptFailed: code 3 on 1" in text
+
+
+def test_of_many_servers_those_are_shown_that_did_not_succeed() -> None:
+    text = printed(fan_out([Status.SUCCESS] * 50 + [Status.FAILURE] * 25))
+    assert "20 of the 25 that did not succeed" in text
+    assert "web-50 " in text
+    assert "web-0 " not in text
 
 
 def test_links_carry_ids_that_need_quoting(tmp_path: Path) -> None:

@@ -27,10 +27,11 @@ def line(
     raw: bytes | None = None,
     dropped: int = 0,
     data: dict[str, object] | None = None,
+    target: str = "local",
 ) -> LogLine:
     return LogLine(
         seq=1,
-        target="local",
+        target=target,
         attempt=1,
         stream=stream,
         stream_seq=1,
@@ -179,3 +180,48 @@ def test_structured_lines_have_the_colour_of_their_level() -> None:
         "\x1b[33mwarning x\x1b[0m",
         "\x1b[31merror x\x1b[0m",
     ]
+
+
+def test_lines_of_several_servers_carry_the_name() -> None:
+    out = io.BytesIO()
+    printer = LinePrinter(out, io.BytesIO(), names=["web-1", "db"])
+    printer.print([line("a", target="db"), line("b", target="web-1")])
+    assert out.getvalue() == b"db    | a\nweb-1 | b\n"
+
+
+def test_lines_of_one_server_are_as_the_script_wrote_them() -> None:
+    out = io.BytesIO()
+    LinePrinter(out, io.BytesIO(), names=["db"]).print([line("a", target="db")])
+    assert out.getvalue() == b"a\n"
+
+
+def test_where_the_targets_are_not_known_only_servers_are_named() -> None:
+    out = io.BytesIO()
+    LinePrinter(out, io.BytesIO()).print([line("a"), line("b", target="db")])
+    assert out.getvalue() == b"a\ndb | b\n"
+
+
+def test_a_server_has_a_colour_of_its_own_on_a_terminal() -> None:
+    out, err = Terminal(), Terminal()
+    printer = LinePrinter(out, err, names=["web-1", "web-2"])
+    printer.print([line("a", target="web-1"), line("b", target="web-2")])
+    printer.print([line("c", Stream.STDERR, target="web-1")])
+    first, second = out.getvalue().splitlines()
+    colour = first[: first.index(b"m") + 1]
+    assert first == colour + b"web-1 |\x1b[0m a"
+    assert not second.startswith(colour)
+    assert err.getvalue() == colour + b"web-1 |\x1b[0m \x1b[31mc\x1b[0m\n"
+
+
+def test_a_name_of_a_server_cannot_take_a_terminal_over() -> None:
+    out = Terminal()
+    LinePrinter(out, Terminal(), colours=False).print([line("a", target="\x1b[2Jx")])
+    assert out.getvalue() == b"x | a\n"
+
+
+def test_progress_of_several_servers_is_lines_and_no_bar() -> None:
+    err = Terminal()
+    printer = LinePrinter(Terminal(), err, colours=False, names=["a", "b"])
+    half = {"progress": {"fraction": 0.5, "text": "half"}}
+    printer.print([line("50 % half", Stream.LOG, data=half, target="a")])
+    assert err.getvalue() == b"a | 50 % half\n"
