@@ -6,14 +6,17 @@ from activities.container import ContainerActivities
 from activities.execution import ExecutionActivities
 from activities.http import HttpActivities
 from activities.ledger import Ledger
-from activities.order import SessionFactory
+from activities.order import ContainerSessions, ServerSessions
+from activities.ssh import SshActivities
 
 __all__ = [
     "ActionActivities",
     "Claims",
     "ContainerActivities",
+    "ContainerSessions",
     "ExecutionActivities",
     "HttpActivities",
     "Ledger",
-    "SessionFactory",
+    "ServerSessions",
+    "SshActivities",
 ]

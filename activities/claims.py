@@ -7,7 +7,7 @@ everything stays as it is.
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from enum import Enum
 
 from temporalio.api.common.v1 import WorkflowExecution
@@ -20,7 +20,7 @@ from activities.ledger import Entry, Ledger
 from contracts import names
 from contracts.errors import CroniumError, WorkerDraining
 from contracts.runs import RunProgress
-from engines.docker import DockerEngine
+from engines.places import NAME_PREFIX
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class Claims:
     Args:
         client: Temporal.
         ledger: What this host knows of its runs.
-        engine: Where their sandboxes are.
+        status: Returns how the sandbox of a run is, None when it is not there.
         host: Id of this host.
         forget: Told the run keys that nobody will ask for again.
     """
@@ -54,13 +54,13 @@ class Claims:
         self,
         client: Client,
         ledger: Ledger,
-        engine: DockerEngine,
+        status: Callable[[str], Awaitable[str | None]],
         host: str,
         forget: Callable[[str], None],
     ) -> None:
         self._client = client
         self._ledger = ledger
-        self._engine = engine
+        self._status = status
         self._host = host
         self._forget = forget
         self._passed_by: dict[str, float] = {}
@@ -138,7 +138,7 @@ class Claims:
     async def _gone(self, entry: Entry) -> Exception:
         progress = RunProgress(
             host=self._host,
-            sandbox=self._engine.sandbox(entry.run_key).name,
+            sandbox=NAME_PREFIX + entry.run_key,
             phase="running" if entry.started else "setup",
         )
         return application_error(
@@ -147,7 +147,7 @@ class Claims:
 
     async def _exists(self, run_key: str) -> bool:
         try:
-            return await self._engine.sandbox(run_key).status() is not None
+            return await self._status(run_key) is not None
         except CroniumError:
             return True
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from contracts.runs import RunOutcome
-from engines.docker import Sandbox
+from engines.places import Sandbox
 
 
 class StopRequestedError(Exception):

@@ -3,10 +3,11 @@
 from contracts.errors import ErrorInfo
 from contracts.events import EventSpec
 from contracts.results import EXIT_CANCELLED, EXIT_TIMEOUT, Status
-from engines.docker import SandboxExit, verdict
+from engines.places import Engine, SandboxExit
 
 
 def judge(
+    engine: Engine,
     event: EventSpec,
     end: SandboxExit | None,
     stopped: ErrorInfo | None,
@@ -17,6 +18,7 @@ def judge(
     """Return status, exit code and error.
 
     Args:
+        engine: Where it was run.
         event: What was run.
         end: How it ended; None when it could not be started.
         stopped: Why it was stopped, or why it could not be started.
@@ -31,4 +33,4 @@ def judge(
         return Status.TIMEOUT, EXIT_TIMEOUT, stopped
     if end.code == 0:
         return Status.SUCCESS, 0, None
-    return Status.FAILURE, end.code, verdict.judge(event, end, tail)
+    return Status.FAILURE, end.code, engine.judge(event, end, tail)

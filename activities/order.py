@@ -1,6 +1,7 @@
 """From a request to a session: environment, secrets, documents, labels, log."""
 
 import time
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,10 @@ from engines.channel import (
     new_token,
 )
 from engines.channel.run import ToolAction
-from engines.docker import DockerEngine, SandboxSpec
+from engines.docker import DockerEngine
+from engines.places import Engine, SandboxSpec
 from engines.secrets import SecretStore
+from engines.ssh import SshEngine, SshPlace
 from logstream import Redactor, RunLog, SpoolDirectory
 
 TOKEN_NAME = "CRONIUM_EXECUTION_TOKEN"
@@ -30,11 +33,10 @@ BASE_ENV = {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 @dataclass(frozen=True, slots=True)
-class SessionFactory:
-    """Makes the sessions of one host.
+class SessionFactory(ABC):
+    """Makes the sessions of one worker.
 
     Args:
-        engine: Makes the sandboxes.
         spools: Where log lines are kept until the gateway has them.
         secrets: Resolves references in the environment.
         host: Id of this host.
@@ -44,7 +46,6 @@ class SessionFactory:
         tool_action: Does what scripts ask of the operator's tools; None: nothing.
     """
 
-    engine: DockerEngine
     spools: SpoolDirectory
     secrets: SecretStore
     host: str
@@ -53,7 +54,24 @@ class SessionFactory:
     states: Path
     tool_action: ToolAction | None = None
 
-    def open(
+    @abstractmethod
+    def place(self, run: RunRequest) -> Engine:
+        """Return where a run's sandbox is made."""
+
+    @abstractmethod
+    def socket_directory(self, run: RunRequest) -> Path:
+        """Return the directory in which a run's channel listens on this host."""
+
+    @abstractmethod
+    async def given(self, run: RunRequest) -> dict[str, str]:
+        """Return the variables that a script was started with; none when it is gone."""
+
+    @property
+    @abstractmethod
+    def image(self) -> str:
+        """The image of events that name none."""
+
+    async def open(
         self, run: RunRequest, workflow: tuple[str, str], hooks: Hooks, *, resume: bool
     ) -> Session:
         """Return a session that has not begun.
@@ -67,7 +85,10 @@ class SessionFactory:
         Raises:
             SecretUnavailable: A named secret does not exist here.
         """
-        plain, secret = self._environment(run, resume=resume)
+        # A script that runs already was given what is in its directory, whatever the
+        # secrets' names mean by now: that is what must be masked.
+        given = await self.given(run) if resume else {}
+        plain, secret = self._environment(run, given)
         # A script that runs already has its token.
         token = "" if resume else new_token()
         env = {
@@ -77,7 +98,7 @@ class SessionFactory:
             **_own_env(run),
             **channel_environment(token),
         }
-        known = token or self._given(run).get(TOKEN_NAME, "")
+        known = token or given.get(TOKEN_NAME, "")
         redactor = Redactor([*secret.values(), known])
         spool = self.spools.open(run.run_key)
 
@@ -94,7 +115,8 @@ class SessionFactory:
 
         spec, output = self._spec(run, workflow, env), Output(open_log)
         dialogue = self._dialogue(run, token, output)
-        return Session(run, spec, self.engine, output, dialogue, self.host, hooks)
+        place = self.place(run)
+        return Session(run, spec, place, output, dialogue, self.host, hooks)
 
     def _dialogue(self, run: RunRequest, token: str, output: Output) -> Dialogue:
         reports = Reports(output.say)
@@ -117,16 +139,13 @@ class SessionFactory:
                 on_progress=reports.advance,
                 tool_action=self.tool_action,
             ),
-            self.engine.directories.parent / run.run_key,
+            self.socket_directory(run),
             reports,
         )
 
     def _environment(
-        self, run: RunRequest, *, resume: bool
+        self, run: RunRequest, given: dict[str, str]
     ) -> tuple[dict[str, str], dict[str, str]]:
-        # A script that runs already was given what is in its directory, whatever the
-        # secrets' names mean by now: that is what must be masked.
-        given = self._given(run) if resume else {}
         plain, secret = {}, {}
         for var in run.request.event.env:
             if var.secret is None:
@@ -136,9 +155,6 @@ class SessionFactory:
             else:
                 secret[var.name] = self.secrets.resolve(var.secret)
         return plain, secret
-
-    def _given(self, run: RunRequest) -> dict[str, str]:
-        return self.engine.directories.environment(run.run_key)
 
     def _spec(
         self, run: RunRequest, workflow: tuple[str, str], env: dict[str, str]
@@ -150,7 +166,7 @@ class SessionFactory:
             script=event.script or "",
             resources=event.resources,
             network=event.network,
-            image=event.image or self.engine.config.image,
+            image=event.image or self.image,
             env=env,
             documents={
                 "input.json": json_bytes(request.input),
@@ -194,3 +210,64 @@ def _event_document(run: RunRequest) -> dict[str, Any]:
         "maxAttempts": run.max_attempts,
         "tags": event.tags,
     }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerSessions(SessionFactory):
+    """Makes the sessions of one Docker host.
+
+    Args:
+        engine: Makes the containers.
+    """
+
+    engine: DockerEngine
+
+    def place(self, run: RunRequest) -> Engine:
+        """See base class."""
+        return self.engine
+
+    def socket_directory(self, run: RunRequest) -> Path:
+        """See base class."""
+        return self.engine.directories.parent / run.run_key
+
+    async def given(self, run: RunRequest) -> dict[str, str]:
+        """See base class."""
+        return self.engine.directories.environment(run.run_key)
+
+    @property
+    def image(self) -> str:
+        """See base class."""
+        return self.engine.config.image
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSessions(SessionFactory):
+    """Makes the sessions of scripts on servers.
+
+    Args:
+        engine: Reaches the servers.
+        sockets: Directory for the sockets that servers' calls are brought to.
+    """
+
+    engine: SshEngine
+    sockets: Path
+
+    def place(self, run: RunRequest) -> SshPlace:
+        """See base class."""
+        assert run.server is not None, "only runs on servers come here"
+        return self.engine.place(run.server, self.sockets)
+
+    def socket_directory(self, run: RunRequest) -> Path:
+        """See base class."""
+        directory = self.sockets / run.run_key
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return directory
+
+    async def given(self, run: RunRequest) -> dict[str, str]:
+        """See base class."""
+        return await self.place(run).environment(run.run_key)
+
+    @property
+    def image(self) -> str:
+        """See base class."""
+        return ""

@@ -13,7 +13,7 @@ from typing import Any
 
 from contracts.errors import EngineUnavailable, SandboxFailed
 from contracts.logs import Stream
-from engines.docker import Sandbox
+from engines.places import Sandbox
 from logstream import RunLog
 
 logger = logging.getLogger(__name__)

@@ -31,20 +31,18 @@ from contracts.errors import (
 )
 from contracts.results import EXIT_CANCELLED, Status
 from contracts.runs import RunOutcome, RunProgress, RunRequest
-from engines.docker import (
-    DockerEngine,
+from engines import endings
+from engines.docker import verdict
+from engines.places import (
+    Engine,
     Sandbox,
     SandboxExit,
     SandboxRunsAlready,
     SandboxSpec,
-    verdict,
 )
 
 logger = logging.getLogger(__name__)
 Value = TypeVar("Value")
-
-# The daemon's words when PID 1's program is not in the image.
-NO_LAUNCHER_WORDS = ("no such file or directory", "executable file not found")
 
 
 class Session:
@@ -64,7 +62,7 @@ class Session:
         self,
         run: RunRequest,
         spec: SandboxSpec,
-        engine: DockerEngine,
+        engine: Engine,
         output: Output,
         dialogue: Dialogue,
         host: str,
@@ -266,8 +264,8 @@ class Session:
                 raise StopRequestedError
             await sandbox.start()
         except SandboxFailed as error:
-            if any(words in str(error).lower() for words in NO_LAUNCHER_WORDS):
-                info = verdict.launcher_missing(self._event)
+            info = verdict.launcher_trouble(self._event, error)
+            if info is not None:
                 return await self._end(sandbox, None, info)
             raise
         self._script_started = time.time()
@@ -310,9 +308,9 @@ class Session:
             if self._detach.is_set():
                 raise DetachedError
             if self._stop.is_set():
-                return verdict.cancelled()
+                return endings.cancelled()
             if time.monotonic() >= self._deadline:
-                return verdict.timed_out(self._event)
+                return endings.timed_out(self._event)
 
     async def _end(
         self, sandbox: Sandbox, end: SandboxExit | None, stopped: ErrorInfo | None
@@ -340,6 +338,7 @@ class Session:
         self, end: SandboxExit | None, stopped: ErrorInfo | None
     ) -> RunOutcome:
         status, code, error = judge(
+            self._engine,
             self._event,
             end,
             stopped,
@@ -369,7 +368,7 @@ class Session:
         outcome = RunOutcome(
             status=Status.CANCELLED,
             exit_code=EXIT_CANCELLED,
-            error=verdict.cancelled(),
+            error=endings.cancelled(),
             durations=self._phases.durations(),
             logs=self._output.log.close(),
             host=self._host,

@@ -30,6 +30,7 @@ from worker.health import HealthServer, health_app
 from worker.host import STARTING, DockerHost
 from worker.metrics import WorkerMetrics
 from worker.polling import Polling
+from worker.servers import Servers
 from worker.settings import Settings
 from worker.temporal import connect, register_search_attributes
 
@@ -125,6 +126,7 @@ class WorkerApp:
                 polling.start_http([self._http_activities(client).run_http])
                 actions = action_activities(self._settings, self._variables)
                 polling.start_actions([actions.send_message, actions.send_callback])
+                await self._open_servers(client, polling, stack)
                 await self._open_host(client, polling, stack)
             # Once more, so that it comes before what the activities work with.
             stack.push_async_callback(polling.stop)
@@ -159,6 +161,23 @@ class WorkerApp:
         await host.hand_back()
         polling.start_host(self._host_id, [host.activities.resume_container])
         await stack.enter_async_context(host.kept_up())
+
+    async def _open_servers(
+        self, client: Client, polling: Polling, stack: contextlib.AsyncExitStack
+    ) -> None:
+        servers = Servers(
+            self._settings,
+            self._host_id,
+            client,
+            self._spools,
+            self._metrics,
+            self._variables,
+        )
+        stack.push_async_callback(servers.close)
+        await servers.hand_back()
+        activities = servers.activities
+        polling.start_servers([activities.run_ssh, activities.resume_ssh])
+        await stack.enter_async_context(servers.kept_up())
 
     def _http_activities(self, client: Client) -> HttpActivities:
         settings = self._settings

@@ -6,6 +6,7 @@ from pathlib import Path
 from contracts.limits import MIB
 from engines.docker import DockerConfig
 from engines.http import AddressPolicy, HttpConfig
+from engines.ssh import SshConfig
 from engines.tools import ToolConfig
 from gateway import tokens
 from worker.settings import Settings
@@ -50,6 +51,20 @@ def http_config(settings: Settings) -> HttpConfig:
         allow_unverified_tls=http.allow_unverified_tls,
         max_body=http.max_body,
         max_timeout=http.max_timeout,
+    )
+
+
+def ssh_config(settings: Settings) -> SshConfig:
+    """Return the SSH engine's configuration."""
+    ssh = settings.ssh
+    return SshConfig(
+        known_hosts=ssh.known_hosts,
+        trust_on_first_use=ssh.trust_on_first_use,
+        agent_socket=ssh.agent_socket,
+        instance=settings.instance,
+        idle_close=ssh.idle_close,
+        outage_window=ssh.outage_window,
+        output_bytes=ssh.max_output,
     )
 
 

@@ -3,14 +3,12 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
-from typing import Any
+from collections.abc import AsyncIterator
 
 from temporalio.client import Client
 
-from activities import Claims, ContainerActivities, Ledger, SessionFactory
+from activities import Claims, ContainerActivities, ContainerSessions, Ledger
 from activities.failures import known
-from contracts.errors import CroniumError
 from engines.channel import ChannelServer, ChannelState, GatewayVariables
 from engines.docker import DockerEngine
 from engines.docker.janitor import Janitor
@@ -21,6 +19,7 @@ from worker.compose import docker_config, secret_sources
 from worker.deliveries import tool_actions
 from worker.metrics import WorkerMetrics
 from worker.settings import Settings
+from worker.upkeep import logged
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +57,7 @@ class DockerHost:
         states = settings.state_dir / "channels"
         self._channels = ChannelServer(variables)
         self.activities = ContainerActivities(
-            sessions=SessionFactory(
+            sessions=ContainerSessions(
                 engine=self.engine,
                 spools=spools,
                 secrets=SecretStore(*secret_sources(settings)),
@@ -83,7 +82,7 @@ class DockerHost:
         self._claims = Claims(
             client,
             ledger,
-            self.engine,
+            lambda key: self.engine.sandbox(key).status(),
             host,
             forget,
         )
@@ -156,16 +155,6 @@ class DockerHost:
             self.activities.stop_orphan,
         )
         while True:
-            await _logged(janitor.sweep)
-            await _logged(lambda: self._claims.forget_settled(self.activities.known))
+            await logged(janitor.sweep)
+            await logged(lambda: self._claims.forget_settled(self.activities.known))
             await asyncio.sleep(self._settings.janitor_interval)
-
-
-async def _logged(work: Callable[[], Coroutine[Any, Any, Any]]) -> None:
-    """Do a piece of upkeep; the next one comes whatever happens in this one."""
-    try:
-        await work()
-    except CroniumError as error:
-        logger.warning("%s", error)
-    except Exception:
-        logger.exception("upkeep met an unforeseen error")

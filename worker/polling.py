@@ -26,7 +26,7 @@ from temporalio.worker.workflow_sandbox import (
 
 from contracts import names
 from worker.settings import Settings
-from workflows import EventWorkflow
+from workflows import EventWorkflow, FanOutShard
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class Polling:
         self._start(
             self._settings.temporal.task_queue,
             activities,
-            workflows=[EventWorkflow] if workflows else [],
+            workflows=[EventWorkflow, FanOutShard] if workflows else [],
             # Otherwise a workflow whose worker was killed waits 10 s for it.
             sticky_queue_schedule_to_start_timeout=timedelta(seconds=STICKY_SECONDS),
             # A workflow worker has local activities alone: it must not take a script
@@ -83,6 +83,14 @@ class Polling:
             names.http_queue(self._settings.temporal.task_queue),
             activities,
             max_concurrent_activities=self._settings.http.slots,
+        )
+
+    def start_servers(self, activities: Activities) -> None:
+        """Take scripts for servers, and go on with those of other workers."""
+        self._start(
+            names.ssh_queue(self._settings.temporal.task_queue),
+            activities,
+            max_concurrent_activities=self._settings.ssh.slots,
         )
 
     def start_actions(self, activities: Activities) -> None:

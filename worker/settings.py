@@ -29,6 +29,7 @@ from worker.settings_groups import (
     LogSettings,
     NotifySettings,
     SecretSettings,
+    SshSettings,
     TemporalSettings,
     WorkerSettings,
     derived,
@@ -93,6 +94,7 @@ class Settings(BaseSettings):
     temporal: TemporalSettings = TemporalSettings()
     docker: DockerSettings = DockerSettings()
     http: HttpSettings = HttpSettings()
+    ssh: SshSettings = SshSettings()
     logs: LogSettings = LogSettings()
     gateway: GatewaySettings = GatewaySettings()
     worker: WorkerSettings = WorkerSettings()

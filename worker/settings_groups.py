@@ -261,6 +261,39 @@ def _named(value: Any) -> Any:
 SecretName = Annotated[str, Field(pattern=names.SECRET_NAME_PATTERN)]
 
 
+class SshSettings(Group):
+    """Servers over SSH: how they are trusted and how long they are waited for."""
+
+    slots: int = Field(
+        200, ge=1, le=2000, description="Scripts on servers at the same time"
+    )
+    known_hosts: Path | None = Field(
+        None,
+        description="File of trusted host keys, as OpenSSH's; servers with a pinned "
+        "key need none",
+    )
+    trust_on_first_use: bool = Field(
+        False,
+        description="Whether the key of an unknown server is believed and kept in "
+        "`ssh.known_hosts`",
+    )
+    agent_socket: Path | None = Field(
+        None, description="Socket of the SSH agent that servers may name"
+    )
+    idle_close: Duration = Field(
+        300.0, gt=0, description="Time after which an unused connection is closed"
+    )
+    outage_window: Duration = Field(
+        900.0,
+        gt=0,
+        description="How long a server that went away while a script ran is waited for",
+    )
+    max_output: Size = Field(
+        256 << 20,
+        description="A script that writes more to the server's disk is stopped",
+    )
+
+
 class NotifySettings(Group):
     """Tools that scripts may send messages with; addresses are secrets by name."""
 

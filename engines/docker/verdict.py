@@ -1,6 +1,11 @@
 """From exit code, flags and last words to a typed error that a person understands."""
 
-from contracts.errors import ErrorInfo, SandboxInterrupted, ScriptError
+from contracts.errors import (
+    ErrorInfo,
+    SandboxFailed,
+    SandboxInterrupted,
+    ScriptError,
+)
 from contracts.events import EventSpec
 from engines.docker.rundir import MISSING_MARK
 from engines.endings import SIGNAL_BASE, cancelled, failed, killed, timed_out
@@ -11,6 +16,8 @@ __all__ = ["cancelled", "judge", "launcher_missing", "timed_out"]
 
 # What the init process says when the image has no shell.
 NO_LAUNCHER_MARK = "exec /bin/sh failed"
+# What the daemon says when the image has no shell either.
+NO_LAUNCHER_WORDS = ("no such file or directory", "executable file not found")
 # What the three runtimes print when the kernel answers EAGAIN to fork or clone.
 PROCESS_LIMIT_WORDS = (
     "fork: retry",
@@ -59,6 +66,13 @@ def judge(event: EventSpec, end: SandboxExit, last_lines: list[str]) -> ErrorInf
     if end.code > SIGNAL_BASE:
         return killed(end.code)
     return failed(end.code)
+
+
+def launcher_trouble(event: EventSpec, error: SandboxFailed) -> ErrorInfo | None:
+    """Return what is wrong with an image that cannot be started, or None."""
+    text = str(error).lower()
+    missing = any(words in text for words in NO_LAUNCHER_WORDS)
+    return launcher_missing(event) if missing else None
 
 
 def launcher_missing(event: EventSpec) -> ErrorInfo:

@@ -1,0 +1,306 @@
+"""Running a script and going on with one, for Temporal: the same for every place.
+
+The session that drives a sandbox lives beside the activity that waits for it: when
+Temporal loses sight of an activity, the script goes on, and the next activity for the
+same run waits for the same session. A worker that is told to stop lets go of its
+sessions, and the next worker process takes their sandboxes over.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+from temporalio import activity
+from temporalio.client import AsyncActivityCancelledError, Client
+from temporalio.service import RPCError
+
+from activities import clocks
+from activities.clocks import Moment
+from activities.failures import application_error, known
+from activities.hooks import DetachedError, Hooks
+from activities.ledger import Entry, Ledger
+from activities.order import SessionFactory
+from activities.session import Session
+from contracts import names
+from contracts.errors import (
+    CroniumError,
+    EngineUnavailable,
+    LogStorageFull,
+    StaleAttempt,
+    WorkerDraining,
+    WorkerFault,
+)
+from contracts.runs import ResumeRequest, RunOutcome, RunRequest
+from engines.places import Engine, Sandbox
+
+logger = logging.getLogger(__name__)
+
+CLAIM_SECONDS = 20.0
+# A host that refuses at once would draw every run of the queue to itself.
+REFUSAL_SECONDS = 1.0
+# An error that nobody foresaw comes again at once if it is asked for again at once.
+FAULT_SECONDS = 2.0
+
+
+@dataclass(slots=True)
+class Running:
+    """A session at work and how many activities wait for it."""
+
+    session: Session
+    task: "asyncio.Task[RunOutcome]"
+    waiting: int = 0
+
+
+@dataclass
+class ScriptActivities:
+    """What the activities of containers and those of servers have in common.
+
+    Args:
+        sessions: Makes sessions from requests.
+        ledger: What this host knows of its runs.
+        client: Temporal, for the claim that must be durable before the start.
+        heartbeat_interval: Seconds between two signs of life.
+        not_ready: Returns why this host takes no runs, or None.
+        observe: Told each outcome, for the metrics.
+        resumed: Told each run that this process took over, for the metrics.
+    """
+
+    sessions: SessionFactory
+    ledger: Ledger
+    client: Client
+    heartbeat_interval: float
+    not_ready: Callable[[], str | None] = lambda: None
+    observe: Callable[[RunOutcome], None] = lambda _: None
+    resumed: Callable[[], None] = lambda: None
+    active: dict[str, Running] = field(default_factory=dict)
+    _releases: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+
+    def claimed(self) -> frozenset[str]:
+        """Return the run keys of the sandboxes that somebody is working on."""
+        waited_for = {key for key, running in self.active.items() if running.waiting}
+        return frozenset(waited_for | set(self._releases))
+
+    def known(self) -> frozenset[str]:
+        """Return the run keys that this process still has something to do with."""
+        return frozenset({*self.active, *self._releases})
+
+    def stop_orphan(self, run_key: str) -> bool:
+        """Stop a session that nobody waits for; False when there is none."""
+        running = self.active.get(run_key)
+        if running is None:
+            return False
+        running.session.stop()
+        return True
+
+    async def released(self, seconds: float) -> None:
+        """Wait until the sandboxes of ended scripts are removed."""
+        if self._releases:
+            await asyncio.wait(self._releases.values(), timeout=seconds)
+
+    async def run(self, run: RunRequest) -> RunOutcome:
+        """Run one script; its outcome is a result, whatever the exit code.
+
+        Raises:
+            ApplicationError: `type` says why there is no outcome; with progress in its
+                details the script may have been started.
+        """
+        running = self.active.get(run.run_key)
+        if running is None:
+            try:
+                await self._check_ready()
+                session = await self._session(run)
+                self.ledger.write(self._entry(run))
+            except OSError as error:
+                full = LogStorageFull(
+                    f"the state directory takes nothing: {error.strerror}"
+                )
+                raise application_error(full) from None
+            except Exception as error:
+                raise application_error(known(error)) from None
+            claim = self._claim_of(session)
+            running = self._begin(run.run_key, session, session.run(claim))
+        return await self._wait_for(run, running)
+
+    async def resume(self, order: ResumeRequest) -> RunOutcome:
+        """Go on with a run that no activity waits for any more.
+
+        Raises:
+            ApplicationError: `ScriptNotStarted` when it may be sent out again,
+                `HostLost` when its outcome will never be known.
+        """
+        run, key = order.run, order.run.run_key
+        entry, running = self.ledger.find(key), self.active.get(key)
+        if running is None:
+            if entry is not None and entry.outcome is not None:
+                # The sandbox of an outcome that nobody got may still be there.
+                place = self.sessions.place(run)
+                self._release(place, place.sandbox(key))
+                return entry.outcome
+            running = await self._take_over(order, entry)
+        self.ledger.keep(self._entry(run, started=entry.started if entry else None))
+        if order.cancel:
+            running.session.stop()
+        return await self._wait_for(run, running)
+
+    async def _take_over(self, order: ResumeRequest, entry: Entry | None) -> Running:
+        started = entry.started if entry else None
+        try:
+            session = await self._session(order.run, resume=True)
+        except OSError as error:
+            away = EngineUnavailable(
+                f"the state directory gives nothing: {error.strerror}",
+                hint="Check the disk of the worker's state directory.",
+            )
+            raise application_error(away) from None
+        except Exception as error:
+            raise application_error(known(error)) from None
+        running = self.active.get(order.run.run_key)
+        if running is not None:
+            # Another activity was quicker while this one looked at the place.
+            return running
+        work = session.resume(
+            order.progress,
+            was_started=started is not None,
+            seconds_ago=started.seconds_ago() if started else None,
+        )
+        self.resumed()
+        return self._begin(order.run.run_key, session, work)
+
+    async def _check_ready(self) -> None:
+        problem = self.not_ready()
+        if problem is not None:
+            await asyncio.sleep(REFUSAL_SECONDS)
+            raise EngineUnavailable(f"this host takes no runs: {problem}")
+        problem = self.sessions.spools.problem
+        if problem is not None:
+            await asyncio.sleep(REFUSAL_SECONDS)
+            raise LogStorageFull(problem)
+
+    async def _session(self, run: RunRequest, *, resume: bool = False) -> Session:
+        key, place = run.run_key, self.sessions.place(run)
+        hooks = Hooks(
+            started=lambda: self.ledger.update(key, started=clocks.now()),
+            settled=lambda outcome: self.ledger.update(key, outcome=outcome),
+            release=lambda sandbox: self._release(place, sandbox),
+        )
+        info = activity.info()
+        workflow = (info.workflow_id or "", info.workflow_run_id or "")
+        return await self.sessions.open(run, workflow, hooks, resume=resume)
+
+    def _begin(
+        self,
+        key: str,
+        session: Session,
+        work: Coroutine[Any, Any, RunOutcome],
+    ) -> Running:
+        task = asyncio.create_task(work)
+        running = self.active[key] = Running(session, task)
+
+        def end(done: asyncio.Task[RunOutcome]) -> None:
+            del self.active[key]
+            if not done.cancelled() and done.exception() is None:
+                self.observe(done.result())
+
+        task.add_done_callback(end)
+        return running
+
+    async def _wait_for(self, run: RunRequest, running: Running) -> RunOutcome:
+        session, task = running.session, running.task
+        beating = asyncio.ensure_future(self._beat(session))
+        shutdown = asyncio.ensure_future(activity.wait_for_worker_shutdown())
+        running.waiting += 1
+        try:
+            await self._attend(session, task, shutdown)
+            return task.result()
+        except DetachedError:
+            error = WorkerDraining(f"the worker of {self.sessions.host} was stopped")
+            progress = session.progress()
+            begun = progress if progress.started_at is not None else None
+            raise application_error(error, begun) from None
+        except Exception as error:
+            trouble = known(error)
+            if isinstance(trouble, WorkerFault):
+                await asyncio.sleep(FAULT_SECONDS)
+            # With the progress: a script that was started is not sent out anew.
+            raise application_error(trouble, session.progress()) from None
+        finally:
+            running.waiting -= 1
+            beating.cancel()
+            shutdown.cancel()
+
+    async def _attend(
+        self,
+        session: Session,
+        task: "asyncio.Task[RunOutcome]",
+        shutdown: "asyncio.Future[None]",
+    ) -> None:
+        """Return when the session has ended, also when it was told to."""
+        either: list[asyncio.Future[Any]] = [task, shutdown]
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            details = activity.cancellation_details()
+            if details is None or not details.cancel_requested:
+                if details is None or not details.worker_shutdown:
+                    # Temporal gave this activity up: another will come for the
+                    # session, or the janitor, when the workflow wants none.
+                    raise
+                session.detach()
+            else:
+                session.stop()
+                # Finished first, so that the container is gone when the run is.
+                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            session.detach()
+            await asyncio.wait([task])
+
+    async def _beat(self, session: Session) -> None:
+        while True:
+            activity.heartbeat(session.progress())
+            await asyncio.sleep(self.heartbeat_interval)
+
+    def _claim_of(self, session: Session) -> Callable[[], Coroutine[Any, Any, None]]:
+        token = activity.info().task_token
+
+        async def claim() -> None:
+            # A plain heartbeat is queued; this call returns when the server has it.
+            handle = self.client.get_async_activity_handle(task_token=token)
+            try:
+                await asyncio.wait_for(
+                    handle.heartbeat(session.progress()), CLAIM_SECONDS
+                )
+            except AsyncActivityCancelledError:
+                session.stop()
+            except (TimeoutError, RPCError) as error:
+                raise StaleAttempt(
+                    "Temporal did not confirm that this host owns the run"
+                ) from error
+
+        return claim
+
+    def _entry(self, run: RunRequest, *, started: Moment | None = None) -> Entry:
+        info = activity.info()
+        return Entry(
+            run_key=run.run_key,
+            workflow_id=info.workflow_id or "",
+            workflow_run=info.workflow_run_id or "",
+            activity_id=info.activity_id,
+            start_id=names.start_id(run.target, run.attempt, run.dispatch),
+            started=started,
+        )
+
+    def _release(self, place: Engine, sandbox: Sandbox) -> None:
+        key = sandbox.run_key
+        if key in self._releases:
+            return
+
+        async def remove() -> None:
+            with contextlib.suppress(CroniumError):
+                # What cannot be removed now is the janitor's.
+                await place.remove(sandbox)
+
+        task = self._releases[key] = asyncio.create_task(remove())
+        task.add_done_callback(lambda _: self._releases.pop(key, None))
