@@ -71,7 +71,7 @@ async def bare(server: Server) -> asyncssh.SSHClientConnection:
         server.address,
         username="plain",
         client_keys=[server.ground.user_key],
-        known_hosts=([server.host_key], [], []),
+        known_hosts=([server.host_key.convert_to_public()], [], []),
         config=None,
     )
 

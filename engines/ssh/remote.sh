@@ -113,20 +113,26 @@ made() {
     if [ -n "$before" ]; then TMPDIR=$before; else unset TMPDIR; fi
     [ -n "$D" ] || return
     H=${D%/*}/.helper-$1
-    if [ -d "$H" ]; then
-        ln -s "$H/sdk" "$D/sdk" && ln -s "$H/node_modules" "$D/node_modules" &&
-            say MADE helped
-    else say MADE helpless
-    fi
+    if [ -d "$H" ]; then use_helper; else say MADE helpless; fi
 }
 
-# helped HELPER: what was put under `helper` stays on the server for later runs.
+use_helper() {
+    ln -s "$H/sdk" "$D/sdk" && ln -s "$H/node_modules" "$D/node_modules" &&
+        say MADE helped
+}
+
+# helped HELPER: what was put under `helper` stays on the server for later runs. While
+# somebody else puts theirs there, ours serves this run alone.
 helped() {
     [ -n "$D" ] || { fail noroom "for the helper"; return; }
     chmod u+x "$D/helper/sdk/bin"/*
     H=${D%/*}/.helper-$1
-    [ -d "$H" ] || mv "$D/helper" "$H"
-    made "$1"
+    if mkdir "$H.lock" 2> /dev/null; then
+        [ -d "$H" ] || mv "$D/helper" "$H"
+        rmdir "$H.lock"
+    fi
+    [ -d "$H" ] || H=$D/helper
+    use_helper
 }
 
 # socket KEY: where the run's channel is; an old one would be in the way.
