@@ -390,7 +390,7 @@ async def test_the_saved_state_is_closed_to_others_and_has_no_token(
     assert [entry.name for entry in file.parent.iterdir()] == [file.name]
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"output": 1}', "\x00"])
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"output": 1}', "\x00"])
 async def test_a_broken_state_is_an_empty_one(channels: Channels, text: str) -> None:
     file = channels.run().state_file
     file.parent.mkdir(parents=True)
