@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,9 @@ class ChannelState:
     """JSON text of the last output; None when there was none."""
     condition: bool | None = None
     progress: Progress | None = None
+    acted: dict[str, str] = field(default_factory=dict)
+    """Idempotency key → JSON answer of the newest tool actions: what was sent before
+    the answer was lost is not sent again."""
 
     def fits(self, token: str) -> bool:
         """Return whether a token is the run's, in a time that tells nothing."""
