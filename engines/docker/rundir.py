@@ -5,6 +5,7 @@ line or in `docker inspect`. Nothing that a script writes is read from it.
 """
 
 import os
+import re
 import shlex
 import shutil
 from pathlib import Path
