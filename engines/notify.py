@@ -8,15 +8,21 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from urllib.parse import unquote
 
+import httpcore
 from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType
 from apprise.plugins import NotifyBase
 
 from contracts.actions import MessageFormat, MessageTarget
 from contracts.errors import DeliveryFailed, TargetInvalid
+from engines.http.addresses import AddressPolicy
+from engines.http.failures import ExchangeFailed
+from engines.http.wire import check_addresses, resolve
 from engines.secrets import SecretStore
 
 # Apprise bounds each of its connections by itself; this bounds all of one message.
 SEND_SECONDS = 60.0
+RESOLVE_SECONDS = 10.0
+PUBLIC_ONLY = AddressPolicy()
 # They speak to the desktop or the log of the worker's machine.
 LOCAL_SCHEMES = frozenset(
     {
@@ -54,10 +60,15 @@ class Notifier:
 
     Args:
         secrets: Where the URLs of targets are looked up.
+        addresses: Which hosts a URL in an event may name; those in a secret are the
+            operator's own.
     """
 
-    def __init__(self, secrets: SecretStore) -> None:
+    def __init__(
+        self, secrets: SecretStore, addresses: AddressPolicy = PUBLIC_ONLY
+    ) -> None:
         self._secrets = secrets
+        self._addresses = addresses
         self._asset = AppriseAsset(
             app_id="Cronium",
             app_desc="Cronium",
@@ -94,7 +105,15 @@ class Notifier:
             url = self._secrets.resolve(target.secret).strip()
         else:
             url = checked(str(target.url), target.label)
-        await self.send_to(url, target.label, subject, body, format=format, good=good)
+        await self.send_to(
+            url,
+            target.label,
+            subject,
+            body,
+            format=format,
+            good=good,
+            trusted=target.secret is not None,
+        )
 
     async def send_to(
         self,
@@ -105,8 +124,9 @@ class Notifier:
         *,
         format: MessageFormat = MessageFormat.TEXT,
         good: bool | None = None,
+        trusted: bool = True,
     ) -> None:
-        """Send one message to a URL that is trusted; see `send`.
+        """Send one message to a URL; see `send`.
 
         Args:
             url: An Apprise URL.
@@ -115,6 +135,7 @@ class Notifier:
             body: As for `send`.
             format: As for `send`.
             good: As for `send`.
+            trusted: Whether the URL may lead into the worker's own network.
         """
         with _collecting() as problems:
             # The first one loads all of Apprise's services, which takes a second.
@@ -122,6 +143,8 @@ class Notifier:
             if service is None:
                 why = mask(_why(problems), url)
                 raise TargetInvalid(f"{label} is not a usable address{why}")
+            if not trusted:
+                await self._check_hosts(service, label)
             kind = {None: NotifyType.INFO, True: NotifyType.SUCCESS}
             sending = service.async_notify(
                 title=" ".join(subject.split()),
@@ -140,6 +163,26 @@ class Notifier:
                 f"{label} did not take the message{mask(_why(problems), url)}"
             )
 
+    async def _check_hosts(self, service: NotifyBase, label: str) -> None:
+        """Keep a user's target out of the worker's own network.
+
+        Apprise looks the name up again when it connects, so a name server that gives
+        two answers gets past this; a redirect does not.
+        """
+        service.redirects = False
+        for host in _hosts_of(service):
+            try:
+                found = await resolve(host, 0, RESOLVE_SECONDS)
+            except (ExchangeFailed, httpcore.ConnectTimeout):
+                # Nothing can be sent there; Apprise says so in its own words.
+                continue
+            try:
+                check_addresses(self._addresses, host, found)
+            except ExchangeFailed as error:
+                raise TargetInvalid(
+                    f"{label}: {error.info.message}", hint=error.info.hint
+                ) from None
+
     def _service(self, url: str, label: str) -> NotifyBase | None:
         scheme = url.partition("://")[0].lower()
         if scheme in LOCAL_SCHEMES:
@@ -148,6 +191,15 @@ class Notifier:
             return Apprise.instantiate(url, asset=self._asset)
         except (TypeError, ValueError):
             return None
+
+
+def _hosts_of(service: NotifyBase) -> list[str]:
+    """Return the hosts that a URL's author chose; none of a service on the internet."""
+    if "host" not in service.template_tokens:
+        return []
+    # The domain of a mail's sender is no place that is connected to.
+    host = getattr(service, "smtp_host", "") or service.host
+    return [host] if host else []
 
 
 def checked(url: str, label: str) -> str:

@@ -32,7 +32,7 @@ def action_activities(
 
     secrets = SecretStore(*secret_sources(settings))
     return ActionActivities(
-        notifier=Notifier(secrets),
+        notifier=Notifier(secrets, http_config(settings).addresses),
         callbacks=CallbackSender(secrets, _poster(settings)),
         variables=read,
     )

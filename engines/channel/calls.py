@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from contracts.errors import CroniumError
+from contracts.limits import KIB
 from contracts.variables import check_key, value_text
 from engines.channel.channel import Channel
 from engines.channel.messages import Request, checked, encode
@@ -22,6 +23,8 @@ NULL = b"null"
 MAX_PROGRESS_CHARS = 1_000
 MAX_TOOL_NAME_CHARS = 200
 MAX_ONCE_CHARS = 100
+# Of a tool's answer that is kept for a helper that asks again.
+MAX_ANSWER_BYTES = 16 * KIB
 LEVELS = {level.value: level for level in LogLevel} | {
     "warn": LogLevel.WARNING,
     "trace": LogLevel.DEBUG,
@@ -136,7 +139,11 @@ class Call:
         return NULL
 
     async def act(self) -> bytes:
-        """Do a tool action and return its result."""
+        """Do a tool action and return its result; with one key once."""
+        once = self._once()
+        known = self._channel.state.acted.get(once)
+        if once and known is not None:
+            return known.encode()
         tool = self._text("tool", MAX_TOOL_NAME_CHARS)
         action = self._text("action", MAX_TOOL_NAME_CHARS)
         config = self._body.get("config", self._body.get("params"))
@@ -148,7 +155,10 @@ class Call:
             raise CallRefusedError(
                 404, "not_found", "tool actions are not available for this run"
             )
-        return encode(await self._run.tool_action(tool, action, config))
+        answer = encode(await self._run.tool_action(tool, action, config))
+        if once and len(answer) <= MAX_ANSWER_BYTES:
+            await self._channel.remember(once, answer.decode())
+        return answer
 
     async def get_variable(self) -> bytes:
         """Return a variable."""

@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 
 # For calls that are under way when the run ends.
 SETTLE_SECONDS = 2.0
+# A helper that sends a call again does so within minutes, and one at a time.
+MAX_ACTED = 16
 
 
 class Channel:
@@ -58,6 +60,18 @@ class Channel:
                 raise unavailable(
                     "the worker cannot keep this now; try again"
                 ) from error
+
+    async def remember(self, once: str, answer: str) -> None:
+        """Keep the answer of a tool action, durably if the disk lets us."""
+        async with self._changing:
+            newest = list(self.state.acted.items())[1 - MAX_ACTED :]
+            state = replace(self.state, acted=dict([*newest, (once, answer)]))
+            try:
+                await self._save(state)
+            except OSError as error:
+                # It is done: to refuse the call now would have it done again.
+                self.state = state
+                logger.warning("a tool action is not noted: %s", error.strerror)
 
     async def _save(self, state: ChannelState) -> None:
         # In a thread: a busy disk must not hold up other runs.

@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,9 @@ class ChannelState:
     """JSON text of the last output; None when there was none."""
     condition: bool | None = None
     progress: Progress | None = None
+    acted: dict[str, str] = field(default_factory=dict)
+    """Idempotency key → JSON answer of the newest tool actions: what was sent before
+    the answer was lost is not sent again."""
 
     def fits(self, token: str) -> bool:
         """Return whether a token is the run's, in a time that tells nothing."""
@@ -59,13 +62,13 @@ class ChannelState:
     @classmethod
     def load(cls, path: Path) -> "ChannelState":
         """Return what an earlier life of the worker saved; an empty state otherwise."""
-        for draft in path.parent.glob(f".{path.name}.*{_SUFFIX}"):
-            draft.unlink(missing_ok=True)
         try:
+            for draft in path.parent.glob(f".{path.name}.*{_SUFFIX}"):
+                draft.unlink(missing_ok=True)
             return cls._of(json.loads(path.read_text(encoding="utf-8")))
         except FileNotFoundError:
             return cls()
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
             logger.warning(
                 "the channel's state %s is lost: %s", path, type(error).__name__
             )
@@ -79,7 +82,10 @@ class ChannelState:
     @staticmethod
     def remove(path: Path) -> None:
         """Delete a saved state; one that is not there is fine."""
-        path.unlink(missing_ok=True)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            logger.warning("%s stays: %s", path, error.strerror)
 
 
 def digest(token: str) -> str:

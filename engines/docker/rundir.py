@@ -5,6 +5,7 @@ line or in `docker inspect`. Nothing that a script writes is read from it.
 """
 
 import os
+import re
 import shlex
 import shutil
 from pathlib import Path
@@ -30,6 +31,8 @@ FILE_MODE = 0o444
 EXECUTABLE_MODE = 0o555
 
 LAUNCHER = "start"
+# See `names.run_key`.
+RUN_KEY = re.compile("[0-9a-f]{16,64}")
 MISSING_MARK = "cronium: not in this image: "
 
 
@@ -120,10 +123,18 @@ class RunDirectories:
         shutil.rmtree(self.parent / key, ignore_errors=True)
 
     def present(self) -> list[str]:
-        """Return the run keys that have a directory."""
+        """Return the run keys that have a directory.
+
+        What has another kind of name is somebody else's: the operator may have chosen
+        a directory that is not ours alone.
+        """
         if not self.parent.is_dir():
             return []
-        return [entry.name for entry in self.parent.iterdir() if entry.is_dir()]
+        return [
+            entry.name
+            for entry in self.parent.iterdir()
+            if RUN_KEY.fullmatch(entry.name) and entry.is_dir()
+        ]
 
 
 def _make(folder: Path) -> None:

@@ -394,8 +394,9 @@ async def test_the_janitor_removes_ours_and_nothing_else(
         {"Image": engine.config.image, "Cmd": ["true"], "Labels": {"other": "1"}},
         foreign,
     )
-    stray = "stray-directory"
-    (engine.directories.parent / stray).mkdir()
+    stray, others = secrets.token_hex(16), "somebody-elses"
+    for name in (stray, others):
+        (engine.directories.parent / name).mkdir()
     try:
         asked: list[str] = []
 
@@ -410,12 +411,14 @@ async def test_the_janitor_removes_ours_and_nothing_else(
         removed = await janitor.sweep()
         assert {sandbox.name for sandbox in [*leftovers, running]} <= set(removed)
         assert stray in removed
+        assert (engine.directories.parent / others).is_dir()
         assert claimed.run_key not in asked
         for kept in (claimed, waited_for, orphan):
             assert kept.name not in removed
             docker_client.inspect_container(kept.name)
         docker_client.inspect_container(foreign)
     finally:
+        (engine.directories.parent / others).rmdir()
         docker_client.remove_container(foreign, force=True)
         for kept in (claimed, waited_for, orphan):
             await engine.remove(kept)

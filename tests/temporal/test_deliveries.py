@@ -17,7 +17,7 @@ from engines.notify import Notifier
 from engines.posts import Poster
 from engines.secrets import SecretStore
 from tests.conftest import pick_port
-from tests.http_servers import Answer, Seen, ok, serving
+from tests.http_servers import LOOPBACK, Answer, Seen, ok, serving
 from tests.receivers import mail_server
 from tests.temporal.scripted import FAILS, SUCCEEDS, Script, Scripted, ends
 
@@ -30,7 +30,9 @@ async def variables(user: str) -> dict[str, Any]:
 
 def real(**secrets: str) -> ActionActivities:
     store = SecretStore({"KEY": KEY, **secrets}, ["*"])
-    return ActionActivities(Notifier(store), CallbackSender(store, Poster()), variables)
+    return ActionActivities(
+        Notifier(store, LOOPBACK), CallbackSender(store, Poster()), variables
+    )
 
 
 def answers(*replies: bytes) -> Answer:

@@ -257,6 +257,40 @@ async def test_tool_actions_are_done_by_the_worker(channels: Channels) -> None:
         assert answer.json()["message"] == "no such list Name another."
 
 
+async def test_a_tool_action_that_is_asked_for_again_is_done_once(
+    channels: Channels,
+) -> None:
+    done: list[str] = []
+
+    async def act(tool: str, action: str, config: dict[str, Any]) -> Any:
+        done.append(config["to"])
+        return {"number": len(done)}
+
+    async def send(of: Channels, to: str, key: str) -> Any:
+        body = {"tool": "email", "action": "send", "config": {"to": to}}
+        headers = {"Idempotency-Key": key} if key else {}
+        async with of.client() as http:
+            answer = await http.post(
+                "/tool-actions/execute", json=body, headers=headers
+            )
+        return answer.json()["data"]["number"]
+
+    first = await channels.open(tool_action=act)
+    assert [await send(channels, "a", "k1") for _ in range(2)] == [1, 1]
+    assert await send(channels, "b", "k2") == 2
+    await channels.server.close(first)
+    # The answer was lost with the worker; the next one knows what was sent.
+    again = Channels(channels.directory)
+    await again.open(token="", tool_action=act)
+    assert await send(again, "a", "k1") == 1
+    assert await send(again, "c", "") == 3
+    for number in range(20):
+        await send(again, "d", f"n{number}")
+    assert await send(again, "a", "k1") == 24
+    await again.server.close_all()
+    assert done == ["a", "b", "c", *["d"] * 20, "a"]
+
+
 async def test_without_tool_actions_it_is_said(channels: Channels) -> None:
     await channels.open()
     async with channels.client() as http:
@@ -390,7 +424,7 @@ async def test_the_saved_state_is_closed_to_others_and_has_no_token(
     assert [entry.name for entry in file.parent.iterdir()] == [file.name]
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"output": 1}', "\x00"])
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"output": 1}', "\x00"])
 async def test_a_broken_state_is_an_empty_one(channels: Channels, text: str) -> None:
     file = channels.run().state_file
     file.parent.mkdir(parents=True)

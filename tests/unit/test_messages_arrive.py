@@ -14,12 +14,12 @@ from contracts.errors import DeliveryFailed, SecretUnavailable, TargetInvalid
 from engines.notify import Notifier, checked, mask
 from engines.secrets import SecretStore
 from tests.conftest import pick_port
-from tests.http_servers import Seen, ok, serving
+from tests.http_servers import LOOPBACK, Seen, ok, redirect, serving
 from tests.receivers import mail_server
 
 
 def notifier(**secrets: str) -> Notifier:
-    return Notifier(SecretStore(secrets, ["*"]))
+    return Notifier(SecretStore(secrets, ["*"]), LOOPBACK)
 
 
 def url(port: int, scheme: str = "json", rest: str = "") -> MessageTarget:
@@ -179,3 +179,28 @@ async def test_an_address_that_nothing_can_be_sent_to_is_refused(address: str) -
 async def test_a_secret_that_is_not_there_is_named() -> None:
     with pytest.raises(SecretUnavailable, match="CHAT"):
         await notifier().send(MessageTarget(secret="CHAT"), "S", "B")
+
+
+@pytest.mark.parametrize(
+    ("address", "host"),
+    [
+        ("json://169.254.169.254/latest", "169.254.169.254"),
+        ("json://localhost:1/x", "localhost"),
+        ("form://2130706433/", "2130706433"),
+        ("mailto://u:p@example.org?smtp=10.0.0.1", "10.0.0.1"),
+        ("gotify://192.168.0.1/token123", "192.168.0.1"),
+    ],
+)
+async def test_a_target_in_an_event_does_not_lead_into_the_worker_s_network(
+    address: str, host: str
+) -> None:
+    closed = Notifier(SecretStore({}, []))
+    with pytest.raises(TargetInvalid, match=f"{host} has a .* address"):
+        await closed.send(MessageTarget(url=address), "S", "B")
+
+
+async def test_a_target_in_an_event_does_not_redirect() -> None:
+    async with serving(ok()) as inner, serving(redirect(inner.url)) as outer:
+        with pytest.raises(DeliveryFailed):
+            await notifier().send(url(outer.port), "S", "B")
+    assert (len(outer.seen), inner.seen) == (1, [])
