@@ -44,8 +44,13 @@ async def scan(
                 key = await asyncssh.get_server_host_key(
                     address, port, server_host_key_algs=list(family), config=None
                 )
-        except (asyncssh.KeyExchangeFailed, asyncssh.ConnectionLost):
-            # OpenSSH hangs up when it has no key of the kind.
+        except (
+            asyncssh.KeyExchangeFailed,
+            asyncssh.ConnectionLost,
+            ConnectionResetError,
+        ):
+            # OpenSSH hangs up when it has no key of the kind; with what we had sent
+            # unread, that is a reset.
             continue
         except TimeoutError:
             raise SshConnectTimeout(
