@@ -320,6 +320,13 @@ def _empty_tar() -> bytes:
         ({"resources": {"cpus": 3}}, "event.resources.cpus: 3"),
         ({"resources": {"pids": 2000}}, "event.resources.pids: 2000"),
         ({"resources": {"memoryMb": 2000, "tmpMb": 600}}, "event.resources.tmpMb: 600"),
+        (
+            {
+                "targets": ["a"],
+                "fanOut": {"overrides": {"a": {"timeoutSeconds": 80_000}}},
+            },
+            "event.fanOut.overrides.a.timeoutSeconds: 80000",
+        ),
     ],
 )
 def test_a_request_above_a_ceiling_is_refused_with_both_numbers(
