@@ -320,13 +320,6 @@ def _empty_tar() -> bytes:
         ({"resources": {"cpus": 3}}, "event.resources.cpus: 3"),
         ({"resources": {"pids": 2000}}, "event.resources.pids: 2000"),
         ({"resources": {"memoryMb": 2000, "tmpMb": 600}}, "event.resources.tmpMb: 600"),
-        (
-            {
-                "targets": ["a"],
-                "fanOut": {"overrides": {"a": {"timeoutSeconds": 80_000}}},
-            },
-            "event.fanOut.overrides.a.timeoutSeconds: 80000",
-        ),
     ],
 )
 def test_a_request_above_a_ceiling_is_refused_with_both_numbers(
@@ -335,6 +328,15 @@ def test_a_request_above_a_ceiling_is_refused_with_both_numbers(
     with pytest.raises(CeilingExceeded, match=path) as caught:
         check_ceilings(engine.config, event_with(**fields))
     assert "at most" in str(caught.value)
+
+
+def test_the_time_of_one_server_has_the_ceiling_too(engine: DockerEngine) -> None:
+    override = {"overrides": {"a": {"timeoutSeconds": 61}}}
+    event = event_with(targets=["a"], fanOut=override, timeoutSeconds=5)
+    config = dataclasses.replace(engine.config, max_timeout=60)
+    path = "event.fanOut.overrides.a.timeoutSeconds: 61 asked, at most 60"
+    with pytest.raises(CeilingExceeded, match=path):
+        check_ceilings(config, event)
 
 
 async def test_this_host_is_proved(engine: DockerEngine) -> None:
