@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.table import Table
 from rich.text import Text
 
 from cli import ssh_calls
@@ -25,7 +26,10 @@ from contracts.errors import CroniumError
 from contracts.servers import ServerSpec
 
 if TYPE_CHECKING:
+    from engines.ssh import Checked
     from worker.settings import Settings
+
+    Found = Checked | CroniumError
 
 CHECKED_AT_ONCE = 20
 LARGE_OFFSET = 5.0
@@ -179,7 +183,7 @@ def check(
     return EXIT_FAILURE if any(isinstance(r, CroniumError) for r in results) else 0
 
 
-def check_table(servers: Sequence[ServerSpec], results: Sequence[Any]) -> Any:
+def check_table(servers: Sequence[ServerSpec], results: "Sequence[Found]") -> Table:
     """Return what was found on servers as a table; errors in the place of facts."""
     shown = table(
         ("server", "state", "login", "interpreters", "disk free", "clock"),
@@ -199,28 +203,29 @@ def check_table(servers: Sequence[ServerSpec], results: Sequence[Any]) -> Any:
             Text("ok", "green"),
             Text(f"{found.took * 1000:.0f} ms"),
             safe(versions),
-            Text(f"{found.disk_free / GIB:.1f} GB"),
+            Text("?" if found.disk_free is None else f"{found.disk_free / GIB:.1f} GB"),
             Text(f"{found.clock_offset:+.1f} s", "yellow" if late else ""),
         )
     return shown
 
 
-async def _check_all(settings: "Settings", servers: Sequence[ServerSpec]) -> list[Any]:
+async def _check_all(
+    settings: "Settings", servers: Sequence[ServerSpec]
+) -> "list[Found]":
     free = asyncio.Semaphore(CHECKED_AT_ONCE)
+    async with ssh_calls.engine(settings) as engine:
 
-    async def one(server: ServerSpec) -> Any:
-        async with free:
-            try:
-                return await ssh_calls.check(settings, server)
-            except ssh_calls.SshMissing:
-                raise
-            except CroniumError as error:
-                return error
+        async def one(server: ServerSpec) -> "Found":
+            async with free:
+                try:
+                    return await engine.check(server)
+                except CroniumError as error:
+                    return error
 
-    return await asyncio.gather(*(one(server) for server in servers))
+        return list(await asyncio.gather(*(one(server) for server in servers)))
 
 
-def _check_json(server: ServerSpec, found: Any) -> dict[str, Any]:
+def _check_json(server: ServerSpec, found: "Found") -> dict[str, Any]:
     if isinstance(found, CroniumError):
         error = found.info.model_dump(mode="json")
         return {"name": server.name, "ok": False, "error": error}

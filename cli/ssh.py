@@ -11,8 +11,6 @@ from cli.errors import problem_at
 from cli.options import AsJson
 from cli.terminal import answers, note, safe, table
 
-SCAN_SECONDS = 10.0
-
 Host = Annotated[str, typer.Argument(metavar="HOST[:PORT]", help="Whose keys.")]
 Port = Annotated[int, typer.Option(min=1, max=65535, help="Port of its sshd.")]
 
@@ -42,7 +40,7 @@ def scan(host: Host, port: Port = 22, as_json: AsJson = False) -> int:
       cronium ssh scan bastion.example.com:2222 --json
     """
     address, port = place_of(host, port)
-    keys = asyncio.run(ssh_calls.scan(address, port, SCAN_SECONDS))
+    keys = asyncio.run(ssh_calls.scan(address, port))
     if as_json:
         rows = [
             {"algorithm": k.algorithm, "fingerprint": k.fingerprint, "hostKey": k.line}

@@ -1,47 +1,40 @@
 """What the command asks of the SSH engine: the one place that knows its functions."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-from contracts.errors import CroniumError
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from contracts.servers import ServerSpec
+    from engines.ssh import HostKey, SshEngine
     from worker.settings import Settings
 
-
-class SshMissing(CroniumError):
-    """This installation cannot speak SSH."""
+SCAN_SECONDS = 10.0
 
 
-async def scan(address: str, port: int, seconds: float) -> list[Any]:
-    """Return the keys that a server shows: `algorithm`, `fingerprint`, `line`.
+async def scan(address: str, port: int) -> "list[HostKey]":
+    """Return the keys that a server shows.
 
     Raises:
-        SshMissing: The engine is not installed.
-        CroniumError: The server cannot be reached.
+        SshUnavailable: It cannot be reached.
     """
-    keys: list[Any] = await _engine("scan")(address, port, seconds=seconds)
-    return keys
+    from engines.ssh import scan as scan_server
+
+    return await scan_server(address, port, seconds=SCAN_SECONDS)
 
 
-async def check(settings: "Settings", server: "ServerSpec") -> Any:
-    """Return what was found on a server.
+@asynccontextmanager
+async def engine(settings: "Settings") -> "AsyncIterator[SshEngine]":
+    """Give an engine that logs in as the worker with these settings would."""
+    from engines.secrets import SecretStore
+    from engines.ssh import SshConfig, SshEngine
+    from worker.compose import secret_sources
 
-    Returns:
-        A record with `interpreters` (name → version, None when missing), `disk_free`
-        (bytes where runs are kept), `clock_offset` (seconds ahead of ours), `took`
-        (seconds until the login was done).
-
-    Raises:
-        SshMissing: The engine is not installed.
-        CroniumError: The server cannot be used.
-    """
-    return await _engine("check")(settings, server)
-
-
-def _engine(function: str) -> Any:
+    # As the OpenSSH client does it; pins in the inventory win.
+    known_hosts = Path.home() / ".ssh" / "known_hosts"
+    config = SshConfig(known_hosts=known_hosts if known_hosts.exists() else None)
+    made = SshEngine(config, SecretStore(*secret_sources(settings)))
     try:
-        return getattr(import_module("engines.ssh"), function)
-    except (ImportError, AttributeError):
-        raise SshMissing("the SSH engine of this installation cannot do this") from None
+        yield made
+    finally:
+        await made.close()

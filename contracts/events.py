@@ -217,6 +217,10 @@ class EventSpec(WireModel):
             name = name_of(target)
             if not name.isprintable():
                 raise ValueError("the name of a server must be printable")
+            if utf8_size(name) > limits.MAX_TARGET_NAME_BYTES:
+                raise ValueError(
+                    f"a server's name may have {limits.MAX_TARGET_NAME_BYTES} bytes"
+                )
             if name in seen:
                 raise ValueError(f"{name} is given twice")
             seen.add(name)

@@ -108,8 +108,9 @@ DEFAULT_CALLBACK_SECONDS = 10.0
 MAX_CALLBACK_SECONDS = 60.0
 MAX_CALLBACK_BODY_BYTES = 1 * MIB
 
-# Rows of 3,000 servers, each with an error, fit a result; see MAX_ROWS_BYTES.
-MAX_TARGETS = 3_000
+# So many rows, each with an error, fit a result together with names and outputs.
+MAX_TARGETS = 2_500
+MAX_TARGET_NAME_BYTES = 100
 DEFAULT_FORKS = 50
 # A workflow may have 2,000 activities pending; each keeps up to 4 KiB of heartbeat in
 # its workflow's mutable state, which may have 8 MiB.
@@ -124,7 +125,8 @@ MAX_PLANNED_HISTORY_BYTES = 32 * MIB
 MAX_HISTORY_BYTES = 40 * MIB
 # All commands of one workflow task share one gRPC message of at most 4 MiB.
 MAX_COMMAND_BYTES = 2 * MIB
-# Of all targets together, in an execution's result.
-MAX_ROWS_BYTES = 1408 * KIB
+# Of all targets together, in an execution's result: its payload may have 2 MiB, of
+# which names of servers may take a quarter.
+MAX_ROWS_BYTES = 1216 * KIB
 # Fits the input of the next event, with room for the names of servers.
 MAX_FANOUT_OUTPUT_BYTES = 384 * KIB

@@ -181,6 +181,9 @@ class ShardedTargets:
 
     async def _all_ended(self, tasks: list[asyncio.Task[None]]) -> None:
         await workflow.wait_condition(lambda: all(task.done() for task in tasks))
+        for task in tasks:
+            if not task.cancelled():
+                task.result()
 
     async def _feed(self, shard: Shard) -> None:
         """Give a part all permits that come free, until it has enough."""

@@ -108,7 +108,7 @@ def keep_outputs(
     for row in rows:
         if row.output is None:
             continue
-        size = json_size(row.output)
+        size = json_size(row.output) + json_size(row.target) + 2
         if size > room:
             omitted.append(row.target)
         else:

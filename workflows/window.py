@@ -58,6 +58,7 @@ class Window:
         self._changed = changed
         self._stop: Stop | None = None
         self._tasks: dict[asyncio.Task[None], None] = {}
+        self._error: BaseException | None = None
         self._last_start: datetime | None = None
         self._waiting = sum(map(len, batches))
         self.failed = 0
@@ -137,6 +138,8 @@ class Window:
 
     def _leave(self, task: asyncio.Task[None]) -> None:
         self._tasks.pop(task, None)
+        if not task.cancelled() and self._error is None:
+            self._error = task.exception()
         self._changed()
 
     async def _carry(self, run: TargetRun) -> None:
@@ -163,6 +166,9 @@ class Window:
 
     async def _all_ended(self) -> None:
         await workflow.wait_condition(lambda: not self._tasks)
+        if self._error is not None:
+            # A fault of ours: the workflow task fails, and goes on once it is mended.
+            raise self._error
 
     def _end_others(self, end: Callable[[TargetRun], None]) -> None:
         for batch in self._batches:

@@ -65,12 +65,21 @@ def check_ceilings(config: DockerConfig, event: EventSpec) -> None:
         CeilingExceeded: The message has the field and both numbers.
     """
     wanted = event.resources
+    overrides = event.fan_out.overrides if event.fan_out else {}
     for path, asked, ceiling in (
         ("event.resources.memoryMb", wanted.memory_mb, config.max_memory_mb),
         ("event.resources.cpus", wanted.cpus, config.max_cpus),
         ("event.resources.pids", wanted.pids, config.max_pids),
         ("event.resources.tmpMb", wanted.tmp_mb, config.max_tmp_mb),
         ("event.timeoutSeconds", event.timeout_seconds, config.max_timeout),
+        *(
+            (
+                f"event.fanOut.overrides.{name}.timeoutSeconds",
+                override.timeout_seconds or 0,
+                config.max_timeout,
+            )
+            for name, override in overrides.items()
+        ),
     ):
         if asked > ceiling:
             raise CeilingExceeded(

@@ -1,5 +1,6 @@
 """Servers over SSH: scripts run detached on them, and are found again."""
 
+from engines.ssh.check import Checked
 from engines.ssh.config import SshConfig
 from engines.ssh.engine import SshEngine
 from engines.ssh.place import SshPlace, Swept
@@ -7,6 +8,7 @@ from engines.ssh.sandbox import SshSandbox
 from engines.ssh.scan import HostKey, scan
 
 __all__ = [
+    "Checked",
     "HostKey",
     "SshConfig",
     "SshEngine",

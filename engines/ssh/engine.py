@@ -5,6 +5,7 @@ from pathlib import Path
 from contracts.servers import ServerSpec
 from engines.ssh.account import Account
 from engines.ssh.breaker import BreakerState
+from engines.ssh.check import Checked, check
 from engines.ssh.config import SshConfig
 from engines.ssh.credentials import Logins, Secrets
 from engines.ssh.place import SshPlace
@@ -32,8 +33,16 @@ class SshEngine:
             channels: Directory with `<run key>/api.sock` for each run: the worker's
                 end of the channel that scripts talk through; None: they have none.
         """
-        account = Account(server, self.config, self.pool, self._logins)
-        return SshPlace(account, channels)
+        return SshPlace(self._account(server), channels)
+
+    async def check(self, server: ServerSpec) -> Checked:
+        """Log in and look what the server has for scripts.
+
+        Raises:
+            SshUnavailable: It cannot be reached now.
+            SshRefused: It cannot be used like this.
+        """
+        return await check(self._account(server))
 
     def breakers(self) -> dict[str, BreakerState]:
         """Return the state of every server's breaker, for the metrics."""
@@ -42,3 +51,6 @@ class SshEngine:
     async def close(self) -> None:
         """Let go of all servers; scripts go on."""
         await self.pool.close()
+
+    def _account(self, server: ServerSpec) -> Account:
+        return Account(server, self.config, self.pool, self._logins)

@@ -330,6 +330,15 @@ def test_a_request_above_a_ceiling_is_refused_with_both_numbers(
     assert "at most" in str(caught.value)
 
 
+def test_the_time_of_one_server_has_the_ceiling_too(engine: DockerEngine) -> None:
+    override = {"overrides": {"a": {"timeoutSeconds": 61}}}
+    event = event_with(targets=["a"], fanOut=override, timeoutSeconds=5)
+    config = dataclasses.replace(engine.config, max_timeout=60)
+    path = "event.fanOut.overrides.a.timeoutSeconds: 61 asked, at most 60"
+    with pytest.raises(CeilingExceeded, match=path):
+        check_ceilings(config, event)
+
+
 async def test_this_host_is_proved(engine: DockerEngine) -> None:
     rows = await prove(engine)
     assert [row for row in rows if not row.ok] == []

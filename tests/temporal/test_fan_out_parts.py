@@ -8,7 +8,6 @@ from typing import Any
 from temporalio.client import WorkflowHandle
 
 from contracts import names
-from contracts.limits import MAX_TARGETS
 from contracts.results import ExecutionResult, Status
 from contracts.runs import RunRequest
 from tests.temporal.scripted import (
@@ -213,36 +212,3 @@ async def test_parts_say_how_far_they_are(server: Scripted) -> None:
         await asyncio.wait_for(handle.result(), 60)
     assert rows[0]["status"] == "FAILURE"
     assert len(rows) == 60
-
-
-def test_the_most_servers_with_the_longest_words_fit_a_result() -> None:
-    from contracts.errors import ErrorInfo
-    from contracts.results import LogCounts, PhaseDurations, TargetResult
-    from workflows.fanout import result_of
-
-    rows = [
-        TargetResult(
-            target=f"{number:04d}" + "n" * 60,
-            status=Status.FAILURE,
-            exit_code=255,
-            durations=PhaseDurations(
-                setup_ms=99999, execution_ms=9999999, cleanup_ms=99999, total_ms=9999999
-            ),
-            error=ErrorInfo(
-                type="SshHostKeyUnknown", message="ü" * 1000, hint="h" * 300
-            ),
-            logs=LogCounts(
-                lines=99999, bytes=9999999, stored=99999, last_lines=["x" * 4000]
-            ),
-            attempts=3,
-            host="worker-with-a-long-name",
-        )
-        for number in range(MAX_TARGETS)
-    ]
-    result = result_of(rows, [], cancelled=False)
-    size = sum(len(row.model_dump_json().encode()) + 1 for row in result["targets"])
-    print(f"\n{MAX_TARGETS} failed rows: {size} bytes")
-    assert size < 1536 << 10
-    assert result["status"] is Status.FAILURE
-    few = result_of(rows[:100], [], cancelled=False)["targets"]
-    assert few[0] == rows[0]  # where there is room, nothing is cut

@@ -1,7 +1,6 @@
 """Servers by name, group, tag or inline; the inventory file; the commands around it."""
 
 import json
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from cli.main import run_command
 from cli.server import check_table
 from cli.ssh import place_of
 from contracts.server_errors import SshAuthFailed
+from engines.ssh import Checked
 
 FILE = Path("servers.yaml")
 TEXT = """
@@ -283,21 +283,19 @@ def test_the_list_command_shows_what_was_asked_for(
     assert "Did you mean web?" in capsys.readouterr().err
 
 
-@dataclass
-class Found:
-    took: float = 0.123
-    disk_free: int = 5 << 30
-    clock_offset: float = -61.0
-    interpreters: dict[str, str | None] = field(
-        default_factory=lambda: {"bash": "5.2.15", "python3": "3.11.2", "node": None}
-    )
+FOUND = Checked(
+    took=0.123,
+    interpreters={"bash": "5.2.15", "python3": "3.11.2", "node": None},
+    disk_free=5 << 30,
+    clock_offset=-61.0,
+)
 
 
 def test_a_check_says_what_a_server_has_and_what_is_wrong() -> None:
     servers = list(parse(TEXT, FILE).servers.values())[:2]
     error = SshAuthFailed("deploy@10.0.0.12:2222 does not accept the key")
     console = Console(record=True, width=160)
-    console.print(check_table(servers, [Found(), error]))
+    console.print(check_table(servers, [FOUND, error]))
     text = " ".join(console.export_text().split())
     for words in ("123 ms", "bash 5.2.15", "node –", "5.0 GB", "-61.0 s"):
         assert words in text

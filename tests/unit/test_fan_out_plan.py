@@ -68,8 +68,8 @@ def test_parts(count: int, fan_out: dict[str, Any], stages: Any) -> None:
 
 
 def test_the_window_has_a_hard_end() -> None:
-    assert plan(3000, forks="100%").forks == 500
-    assert plan(3000, forks=9999).forks == 500
+    assert plan(2500, forks="100%").forks == 500
+    assert plan(2500, forks=9999).forks == 500
     assert plan(3, forks="1%").forks == 1
     assert plan(1000).forks == 50
 
