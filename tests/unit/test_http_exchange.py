@@ -235,7 +235,10 @@ def bare(data: bytes) -> bytes:
     ("coding", "data"),
     [
         ("gzip", gzip.compress(b"hello", mtime=0)),
-        ("x-gzip", gzip.compress(b"hel", mtime=0) + gzip.compress(b"lo") + b"\0\0"),
+        (
+            "x-gzip",
+            gzip.compress(b"hel", mtime=0) + gzip.compress(b"lo", mtime=0) + b"\0\0",
+        ),
         ("deflate", zlib.compress(b"hello")),
         ("deflate", bare(b"hello")),
         ("identity", b"hello"),
