@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,13 +26,11 @@ async def scan(address: str, port: int) -> "list[HostKey]":
 async def engine(settings: "Settings") -> "AsyncIterator[SshEngine]":
     """Give an engine that logs in as the worker with these settings would."""
     from engines.secrets import SecretStore
-    from engines.ssh import SshConfig, SshEngine
-    from worker.compose import secret_sources
+    from engines.ssh import SshEngine
+    from worker.compose import secret_sources, ssh_config
 
-    # As the OpenSSH client does it; pins in the inventory win.
-    known_hosts = Path.home() / ".ssh" / "known_hosts"
-    config = SshConfig(known_hosts=known_hosts if known_hosts.exists() else None)
-    made = SshEngine(config, SecretStore(*secret_sources(settings)))
+    secrets = SecretStore(*secret_sources(settings))
+    made = SshEngine(ssh_config(settings), secrets)
     try:
         yield made
     finally:

@@ -212,8 +212,8 @@ class EventSpec(WireModel):
     @field_validator("targets")
     @classmethod
     def _targets_differ(cls, targets: list[Target] | None) -> list[Target] | None:
-        seen: set[str] = set()
-        for target in targets or []:
+        seen: dict[str, int] = {}
+        for index, target in enumerate(targets or []):
             name = name_of(target)
             if not name.isprintable():
                 raise ValueError("the name of a server must be printable")
@@ -222,8 +222,8 @@ class EventSpec(WireModel):
                     f"a server's name may have {limits.MAX_TARGET_NAME_BYTES} bytes"
                 )
             if name in seen:
-                raise ValueError(f"{name} is given twice")
-            seen.add(name)
+                raise ValueError(f"[{index}] has the name of [{seen[name]}]")
+            seen[name] = index
         return targets
 
     @field_serializer("targets")
@@ -294,9 +294,11 @@ class EventSpec(WireModel):
         # Names of an inventory may stand for many; they are checked once resolved.
         if all(isinstance(target, ServerSpec) for target in self.targets):
             known = {name_of(target) for target in self.targets}
-            for name in self.fan_out.overrides:
+            for number, name in enumerate(self.fan_out.overrides, 1):
                 if name not in known:
-                    raise ValueError(f"fanOut.overrides: {name[:100]} is no target")
+                    raise ValueError(
+                        f"fanOut.overrides: the name of number {number} is no target's"
+                    )
         return self
 
     @property

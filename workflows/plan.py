@@ -139,7 +139,7 @@ def _unresolved(event: EventSpec, path: str) -> list[Problem]:
     found = [
         Problem(
             path=f"{path}.targets[{index}]",
-            message=f"{target} is a name, but the server itself was expected",
+            message="a name is given, but the server itself was expected",
         )
         for index, target in enumerate(event.targets or [])
         if isinstance(target, str)
