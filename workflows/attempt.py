@@ -198,6 +198,8 @@ class Attempt:
                     began = workflow.now()
                 if self._window(began, cancel) <= 0:
                     return self._give_up(lost)
+                if not lost.host_answers:
+                    await self._breathe()
                 continue
             if isinstance(ended, RunOutcome):
                 return self._give_up(lost)

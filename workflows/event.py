@@ -22,6 +22,7 @@ with workflow.unsafe.imports_passed_through():
 
 # Local activities answer in milliseconds; this only bounds a broken disk.
 LOCAL_ACTIVITY_TIMEOUT = timedelta(seconds=30)
+ADMIT_PATIENCE = timedelta(seconds=60)
 # A record that cannot be written for so long is given up: whoever waits for the result
 # needs it more than the gateway needs its copy.
 RECORD_PATIENCE = timedelta(seconds=30)
@@ -95,6 +96,8 @@ class EventWorkflow:
                 self._request,
                 result_type=ADMIT_EXECUTION.result,
                 start_to_close_timeout=LOCAL_ACTIVITY_TIMEOUT,
+                # A fault of ours must end the run with its message, not hold it.
+                schedule_to_close_timeout=ADMIT_PATIENCE,
             )
         except asyncio.CancelledError:
             return False
