@@ -1,4 +1,4 @@
-"""kill -9 of the worker in a fan-out: what ended stays, what runs is taken over, once."""
+"""kill -9 of the worker in a fan-out: what ended stays, what runs is taken over."""
 
 import asyncio
 from collections import Counter

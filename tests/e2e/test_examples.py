@@ -20,6 +20,8 @@ SHOWN = {
     "actions.yaml", "idempotent.yaml",
 }  # fmt: skip
 """What the tests below run; `cronium demo` and its tests run the others."""
+ON_SERVERS = {"rollout.yaml", "servers.yaml"}
+"""What `tests/ssh/test_docs_ssh.py` runs."""
 Secret = Callable[[str, str], None]
 
 
@@ -38,7 +40,8 @@ def lines(cronium: Cronium, execution: str, stream: str = "stdout") -> list[str]
 
 def test_no_example_is_left_out() -> None:
     there = {file.name for file in EXAMPLES.iterdir() if file.is_file()}
-    assert there == SHOWN | {scene.file for scene in SCENES} | {"receiver.py"}
+    shown = SHOWN | ON_SERVERS | {scene.file for scene in SCENES}
+    assert there == shown | {"receiver.py"}
 
 
 @pytest.mark.parametrize("name", ["helpers.py", "helpers.js", "helpers.sh"])
