@@ -18,7 +18,7 @@ import yaml
 import contracts.server_errors
 from contracts.server_errors import SshRefused, SshUnavailable
 from tests.e2e.conftest import COMMAND, environment
-from tests.ssh.ground import Ground, Server, key_text, public_text
+from tests.ssh.ground import PASSWORD, Ground, Server, key_text, public_text
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "ssh.md").read_text()
@@ -52,6 +52,7 @@ def cronium(
     key = next(iter(fleet.values())).ground.user_key
     (state / "secrets" / "DEPLOY_KEY").write_text(key_text(key))
     known = [f"{one.address} {public_text(one.host_key)}\n" for one in fleet.values()]
+    (state / "secrets" / "SUDO_PASSWORD").write_text(PASSWORD)
     (state / "known_hosts").write_text("".join(known))
     variables = environment(state) | {
         "CRONIUM_INSTANCE": f"docs-{state.name}",
@@ -87,7 +88,9 @@ def ours(value: Any, fleet: dict[str, Server]) -> Any:
         found["hostKeys"] = [public_text(server.host_key)]
     if "username" in found:
         assert found["username"] == "deploy"
-        found["username"] = "plain"
+        found["username"] = "sudoer" if "runAs" in found else "plain"
+    if "runAs" in found:
+        found["runAs"]["user"] = "other"
     return found
 
 
@@ -186,9 +189,13 @@ def test_the_table_of_failures_has_every_error_and_names_real_tests() -> None:
 
 def test_no_link_to_a_heading_of_the_page_is_broken() -> None:
     words = re.findall(r"^#+ (.+)$", PAGE, re.M)
-    headings = {re.sub(r"[^\w -]", "", text.lower()).replace(" ", "-") for text in words}
+    headings = {
+        re.sub(r"[^\w -]", "", text.lower()).replace(" ", "-") for text in words
+    }
     for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
-        for anchor in re.findall(r"\]\((?:docs/)?ssh[.]md#([\w-]+)\)", page.read_text()):
+        for anchor in re.findall(
+            r"\]\((?:docs/)?ssh[.]md#([\w-]+)\)", page.read_text()
+        ):
             assert anchor in headings, f"{page.name}: {anchor}"
     for anchor in re.findall(r"\]\(#([\w-]+)\)", PAGE):
         assert anchor in headings, anchor
