@@ -167,6 +167,28 @@ def test_the_servers_of_the_page_can_be_used(
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_as_another_user_the_helper_has_input_and_event_alone(
+    cronium: Cronium, fleet: dict[str, Server], tmp_path: Path
+) -> None:
+    (text,) = [one for one in blocks("server") if "runAs" in one]
+    write_yaml(tmp_path / "servers.yaml", text, fleet)
+    script = (
+        "import os\n"
+        "print('file', open(os.environ['CRONIUM_RUN_DIR'] + '/input.json').read())\n"
+        "print('helper', cronium.input())\n"
+        "try:\n    cronium.output(1)\n"
+        "except Exception as error:\n    print('refused', error)\n"
+    )
+    done = cronium(
+        "run", "-c", script, "--type", "python", "--target", "as-app",
+        "--input", '{"a": 1}', cwd=tmp_path,
+    )  # fmt: skip
+    said = done.stdout.splitlines()
+    assert [line.split(" ")[0] for line in said] == ["file", "helper", "refused"], said
+    assert json.loads(said[0].removeprefix("file ")) == {"a": 1}
+    assert said[1] == "helper {'a': 1}"
+
+
 def test_the_table_of_failures_has_every_error_and_names_real_tests() -> None:
     table = PAGE.split("## When something fails", 1)[1].split("\n## ", 1)[0]
     rows = [line for line in table.splitlines() if line.startswith("| ")][1:]
