@@ -28,6 +28,7 @@ from contracts import names
 from contracts.errors import (
     CroniumError,
     EngineUnavailable,
+    HostNotReady,
     LogStorageFull,
     StaleAttempt,
     WorkerDraining,
@@ -173,7 +174,7 @@ class ScriptActivities:
         problem = self.not_ready()
         if problem is not None:
             await asyncio.sleep(REFUSAL_SECONDS)
-            raise EngineUnavailable(f"this host takes no runs: {problem}")
+            raise HostNotReady(f"this host takes no runs: {problem}")
         problem = self.sessions.spools.problem
         if problem is not None:
             await asyncio.sleep(REFUSAL_SECONDS)

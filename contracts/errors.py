@@ -19,6 +19,7 @@
     │   │       ├── SshIdleTimeout     a live connection went silent
     │   │       ├── SshTotalTimeout    all steps together took too long
     │   │       └── SshBreakerOpen     it failed too often and is left alone a while
+    │   │   └── HostNotReady      this host takes no runs now, another may
     │   ├── EngineNotHardened     a limit is not enforced on this host
     │   ├── EgressUnavailable     the filtered network cannot be made
     │   ├── ImageMissing          the image is not there and may not be pulled
@@ -212,6 +213,12 @@ class EngineUnavailable(EngineError):
     """The Docker daemon does not answer."""
 
     hint = "Start Docker (`systemctl start docker`) and run `cronium doctor`."
+
+
+class HostNotReady(EngineUnavailable):
+    """This host takes no runs now; another one may."""
+
+    hint = "Ask the worker's /ready: it names the failing part."
 
 
 class EngineNotHardened(EngineError):

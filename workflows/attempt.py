@@ -24,6 +24,7 @@ with workflow.unsafe.imports_passed_through():
         EngineUnavailable,
         ErrorInfo,
         HostLost,
+        HostNotReady,
         LogStorageFull,
         SandboxInterrupted,
         ScriptNotStarted,
@@ -60,7 +61,12 @@ ENGINE_TRIES = 11
 MAX_ENGINE_WAIT = 30.0
 # A daemon comes back and a disk is freed; a registry that refuses mostly goes on to.
 OTHER_ENGINE_TRIES = 3
-PATIENT_TYPES = frozenset({EngineUnavailable().type, LogStorageFull().type})
+PATIENT_TYPES = frozenset({EngineUnavailable().type})
+# One host among several refuses: the next that takes it may be another, so it is asked
+# for again soon, for about four minutes as well.
+ELSEWHERE_TYPES = frozenset({HostNotReady().type, LogStorageFull().type})
+ELSEWHERE_WAIT = 3.0
+ELSEWHERE_TRIES = 80
 # Somebody who cancels waits in front of a terminal.
 CANCEL_WINDOW = 30.0
 RESUME_WAIT = 2.0
@@ -311,7 +317,7 @@ class Attempt:
             self._waiting(error, None)
         try:
             await workflow.sleep(
-                min(MAX_ENGINE_WAIT, 2.0 ** min(troubles - 1, 10)),
+                min(_longest_wait(error), 2.0 ** min(troubles - 1, 10)),
                 summary=f"engine trouble: {error.type if error else 'worker'}",
             )
         except asyncio.CancelledError:
@@ -329,8 +335,17 @@ class Attempt:
 
 
 def _is_final(error: ErrorInfo, troubles: int) -> bool:
-    patience = ENGINE_TRIES if error.type in PATIENT_TYPES else OTHER_ENGINE_TRIES
+    patience = OTHER_ENGINE_TRIES
+    if error.type in ELSEWHERE_TYPES:
+        patience = ELSEWHERE_TRIES
+    elif error.type in PATIENT_TYPES:
+        patience = ENGINE_TRIES
     return not error.retryable or troubles >= patience or history_is_full()
+
+
+def _longest_wait(error: ErrorInfo | None) -> float:
+    elsewhere = error is not None and error.type in ELSEWHERE_TYPES
+    return ELSEWHERE_WAIT if elsewhere else MAX_ENGINE_WAIT
 
 
 def _worth_resuming(error: ErrorInfo | None) -> bool:

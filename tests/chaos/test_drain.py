@@ -71,7 +71,7 @@ async def test_a_second_signal_ends_the_worker_at_once(plant: Plant) -> None:
     plant.temporal.freeze()
     plant.worker.terminate()
     await until(
-        lambda: "drain" in plant.worker.last_lines(5).lower(),
+        lambda: "drain" in plant.worker.last_lines(15).lower(),
         10,
         plant.worker.words("does not say that it drains"),
     )

@@ -1,7 +1,9 @@
 """Scripts on servers have the helper, and reach the worker that listens for them."""
 
 import asyncio
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,9 +26,10 @@ ENV = {"CRONIUM_SOCKET": "/run/cronium/api.sock"}
 
 
 @pytest.fixture
-def channels(tmp_path: Path) -> Path:
-    """The worker's directory of sockets."""
-    return tmp_path
+def channels() -> Iterator[Path]:
+    """The worker's directory of sockets; short, since a socket's path is limited."""
+    with tempfile.TemporaryDirectory(prefix="crn-") as directory:
+        yield Path(directory)
 
 
 async def answering(channels: Path, run_key: str) -> asyncio.Server:

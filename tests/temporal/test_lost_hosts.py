@@ -1,12 +1,14 @@
 """What the workflow does when a host dies, drains, comes back or stays away."""
 
 import asyncio
+import time
 
 import pytest
 
 from contracts.errors import (
     EngineUnavailable,
     HostLost,
+    HostNotReady,
     ImageMissing,
     LogStorageFull,
     SandboxInterrupted,
@@ -131,6 +133,16 @@ async def test_trouble_before_the_start_is_tried_again(
     assert len({run.run_key for run in script.runs}) == 3
     # Notices that were written before the trouble are part of the log.
     assert result.logs.stored == 4 + 11
+
+
+async def test_a_host_that_is_not_ready_holds_a_run_up_for_seconds_at_most(
+    server: Scripted,
+) -> None:
+    script = Script(run=[raises(HostNotReady("Docker hangs"))] * 4 + [SUCCEEDS])
+    begin = time.monotonic()
+    result, _ = await server.play(script)
+    assert (result.status, len(script.runs)) == ("SUCCESS", 5)
+    assert time.monotonic() - begin < 20  # 1 + 2 + 3 + 3 s, and some of overhead
 
 
 async def test_trouble_that_does_not_pass_is_a_failure(server: Scripted) -> None:
