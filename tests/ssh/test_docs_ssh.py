@@ -174,7 +174,8 @@ def test_as_another_user_the_helper_has_input_and_event_alone(
     write_yaml(tmp_path / "servers.yaml", text, fleet)
     script = (
         "import os\n"
-        "print('file', open(os.environ['CRONIUM_RUN_DIR'] + '/input.json').read().strip())\n"
+        "file = os.environ['CRONIUM_RUN_DIR'] + '/input.json'\n"
+        "print('file', open(file).read().strip())\n"
         "print('helper', cronium.input())\n"
         "try:\n    cronium.output(1)\n"
         "except Exception as error:\n    print('refused', error)\n"
