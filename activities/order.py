@@ -1,5 +1,6 @@
 """From a request to a session: environment, secrets, documents, labels, log."""
 
+import shutil
 import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -66,6 +67,10 @@ class SessionFactory(ABC):
     async def given(self, run: RunRequest) -> dict[str, str]:
         """Return the variables that a script was started with; none when it is gone."""
 
+    @abstractmethod
+    def forget(self, run_key: str) -> None:
+        """Remove what was made on this host beside a run's sandbox."""
+
     @property
     @abstractmethod
     def image(self) -> str:
@@ -96,7 +101,7 @@ class SessionFactory(ABC):
             **plain,
             **secret,
             **_own_env(run),
-            **channel_environment(token),
+            **(channel_environment(token) if _reachable(run) else {}),
         }
         known = token or given.get(TOKEN_NAME, "")
         redactor = Redactor([*secret.values(), known])
@@ -186,6 +191,15 @@ class SessionFactory(ABC):
         )
 
 
+def _reachable(run: RunRequest) -> bool:
+    """Whether a script can reach its channel: not one that runs as somebody else.
+
+    sshd makes the socket as who logged in, where the other user cannot go. Without the
+    variable the helper takes input and event from its files, and says so of the rest.
+    """
+    return run.server is None or run.server.run_as is None
+
+
 def _own_env(run: RunRequest) -> dict[str, str]:
     event = run.request.event
     return {
@@ -230,6 +244,10 @@ class ContainerSessions(SessionFactory):
         """See base class."""
         return self.engine.directories.parent / run.run_key
 
+    def forget(self, run_key: str) -> None:
+        """See base class."""
+        # The directory goes with the container.
+
     async def given(self, run: RunRequest) -> dict[str, str]:
         """See base class."""
         return self.engine.directories.environment(run.run_key)
@@ -262,6 +280,10 @@ class ServerSessions(SessionFactory):
         directory = self.sockets / run.run_key
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         return directory
+
+    def forget(self, run_key: str) -> None:
+        """See base class."""
+        shutil.rmtree(self.sockets / run_key, ignore_errors=True)
 
     async def given(self, run: RunRequest) -> dict[str, str]:
         """See base class."""

@@ -302,6 +302,7 @@ class ScriptActivities:
             with contextlib.suppress(CroniumError):
                 # What cannot be removed now is the janitor's.
                 await place.remove(sandbox)
+            self.sessions.forget(key)
 
         task = self._releases[key] = asyncio.create_task(remove())
         task.add_done_callback(lambda _: self._releases.pop(key, None))

@@ -166,8 +166,8 @@ class Session:
         if status is None:
             if was_started or progress.started_at is not None:
                 raise HostLost(
-                    f"the container {sandbox.name} is not there any more, and nobody "
-                    "has seen how its script ended"
+                    f"{sandbox.name} is not there any more, and nobody has seen how "
+                    "its script ended"
                 )
             raise ScriptNotStarted
         return await self._take_over(

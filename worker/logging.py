@@ -8,7 +8,15 @@ import structlog
 
 LogFormat = Literal["auto", "console", "json"]
 # Libraries that say at INFO what only their authors want to know.
-QUIET = ("httpx", "httpcore", "websockets", "uvicorn.access", "docker", "urllib3")
+QUIET = (
+    "asyncssh",
+    "httpx",
+    "httpcore",
+    "websockets",
+    "uvicorn.access",
+    "docker",
+    "urllib3",
+)
 
 
 def configure(style: LogFormat, level: str) -> None:

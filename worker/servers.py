@@ -71,6 +71,7 @@ class Servers:
         def forget(run_key: str) -> None:
             ChannelState.remove(states / f"{run_key}.json")
             spools.give_up(run_key)
+            self.activities.sessions.forget(run_key)
 
         async def unknown(_: str) -> None:
             # What is on a server outlives this host's interest in it.

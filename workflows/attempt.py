@@ -160,7 +160,11 @@ class Attempt:
         except ActivityError as error:
             if timed_out_in_queue(error):
                 return Trouble(_no_free_slot(wait))
-            return understand(error)
+            ended = understand(error)
+        if isinstance(ended, Trouble) and ended.progress is not None:
+            lost = Lost(ended.progress, "its outcome is unknown")
+            return self._give_up(lost, ended.error)
+        return ended
 
     async def _after_loss(self, run: RunRequest, lost: Lost) -> RunOutcome | Trouble:
         if self._route.resume is not None:

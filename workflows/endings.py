@@ -14,7 +14,7 @@ from temporalio.exceptions import (
 )
 
 with workflow.unsafe.imports_passed_through():
-    from contracts.errors import ErrorInfo, ScriptError, WorkerDraining
+    from contracts.errors import ErrorInfo, HostLost, ScriptError, WorkerDraining
     from contracts.results import EXIT_CANCELLED, LogCounts, Status
     from contracts.runs import RunOutcome, RunProgress
 
@@ -36,6 +36,8 @@ class Trouble:
     error: ErrorInfo | None = None
     """What to tell when it goes on like this; None is not worth giving up for."""
     logs: LogCounts = field(default_factory=LogCounts)
+    progress: RunProgress | None = None
+    """What was last heard, of a run whose outcome nobody will know."""
     """What was written meanwhile."""
 
 
@@ -60,17 +62,21 @@ def understand(error: ActivityError) -> Ended:
         if found is None:
             return Trouble()
         return Lost(found, f"the worker of host {found.host} was stopped")
+    if cause.type == HostLost().type:
+        # Whoever could know says that the outcome is gone: nobody else is asked.
+        return Trouble(_info_of(cause), progress=found)
     if found is not None and found.started_at is not None:
         # Never to be sent out again as if nothing had been started.
         return Lost(found, cause.message, host_answers=False)
-    return Trouble(
-        ErrorInfo(
-            type=cause.type or "EngineError",
-            message=cause.message,
-            hint=str(cause.details[0]) if cause.details else "",
-            retryable=not cause.non_retryable,
-        ),
-        logs_of(found) if found else LogCounts(),
+    return Trouble(_info_of(cause), logs_of(found) if found else LogCounts())
+
+
+def _info_of(cause: ApplicationError) -> ErrorInfo:
+    return ErrorInfo(
+        type=cause.type or "EngineError",
+        message=cause.message,
+        hint=str(cause.details[0]) if cause.details else "",
+        retryable=not cause.non_retryable,
     )
 
 

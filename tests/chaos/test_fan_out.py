@@ -177,6 +177,6 @@ def kept(plant: Plant) -> list[str]:
     """What the worker's state directory still holds of runs."""
     return [
         name
-        for directory in ("server-runs", "channels")
+        for directory in ("server-runs", "channels", "sockets")
         for name in entries(plant.state / directory)
     ]

@@ -22,7 +22,8 @@ from worker.settings import settings_reference
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 Secret = Callable[[str, str], None]
-BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.M | re.S)
+# A second word names the test that runs the block instead of those here.
+BLOCK = re.compile(r"^```([\w ]*)\n(.*?)^```", re.M | re.S)
 
 
 def blocks(language: str) -> list[tuple[str, str]]:
