@@ -43,6 +43,10 @@ TEST_COMMANDS = {
     "npm": "npm",
     "runuser": "util-linux",
     "setsid": "util-linux",
+    "shellcheck": "shellcheck",
+    "socat": "socat",
+    "curl": "curl",
+    "jq": "jq",
 }
 POSTGRESQL = Path("/usr/lib/postgresql")
 # Without it the package would start a server of its own, which no test wants.

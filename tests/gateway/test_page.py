@@ -4,7 +4,6 @@ import base64
 import hashlib
 import json
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -59,7 +58,6 @@ process.stdout.write(JSON.stringify(
 """
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js")
 @pytest.mark.parametrize(
     ("text", "shown"),
     [

@@ -19,7 +19,12 @@ from worker.exit import leave
 
 HISTORIES = Path(__file__).parents[1] / "histories"
 # Where it was recorded is nobody's business.
-PRIVATE = {"identity": "worker", "workerInstanceKey": "", "binaryChecksum": ""}
+PRIVATE = {
+    "stackTrace": "",
+    "identity": "worker",
+    "workerInstanceKey": "",
+    "binaryChecksum": "",
+}
 # A worker's own queue is named after its process and machine.
 STICKY_QUEUE = re.compile(r"^\d+@.*")
 

@@ -358,7 +358,7 @@ def only(parent: Path, tools: str) -> str:
         python = str(Path(sys.executable).resolve())
         found = python if tool == "python3" else shutil.which(tool)
         if found is None:
-            pytest.skip(f"{tool} is not installed here")
+            pytest.fail(f"{tool} is missing: run `make test-setup`", pytrace=False)
         (folder / tool).symlink_to(found)
     return str(folder)
 

@@ -79,7 +79,6 @@ def test_what_is_too_new_is_found(pattern: re.Pattern[str], text: str) -> None:
     assert pattern.search(text)
 
 
-@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="no shellcheck here")
 def test_shellcheck_finds_nothing() -> None:
     command = ["shellcheck", "-s", "bash", "-x", "-P", str(FOLDER.parent)]
     files = [str(path) for path in (*BASH, FOLDER / "bin" / "command")]
