@@ -96,11 +96,14 @@ class Output:
         """Return when everything that an ended script wrote is in the log."""
         if self._whole and await sandbox.drain():
             return
-        cursors = self.log.cursors
+        before = self.log
         try:
             async with asyncio.timeout(REREAD_SECONDS):
-                await self._read_to_the_end(sandbox, cursors)
+                await self._read_to_the_end(sandbox, before.cursors)
         except (TimeoutError, SandboxFailed):
+            if before.counts.lines > self.log.counts.lines:
+                # What was followed live says more than what can be read now.
+                self.log = before
             self.notice("the end of the output could not be read from Docker")
 
     async def _read_to_the_end(self, sandbox: Sandbox, cursors: dict[str, int]) -> None:

@@ -21,8 +21,8 @@ COLUMNS = ("What", "Ours", "Instead", "Compared", "To reach", "Reached")
 QUIET_LOAD = 1.0
 MEANING = """
 The rival and ours run in turns, so that noise of the machine meets both. *Start to
-result* is what a client waits: Temporal, our worker, the sandbox, the log and the
-removal, with the same image and limits as the rival has. *Pick-up to first act* is
+result* is what a client waits: Temporal, our worker, the sandbox and the log, with the
+same image and limits as the rival has (its removal included; ours follows the result). *Pick-up to first act* is
 the time from the moment the worker has the task to the time that the script prints as
 its first act, against create, attach and start by the SDK with the same body. *Line
 latency* is from the script's clock to a WebSocket subscriber. *Lines a second* are

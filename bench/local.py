@@ -110,7 +110,6 @@ async def running() -> AsyncIterator[Local]:
         environment = {
             **kept,
             "CRONIUM_STATE_DIR": directory,
-            "CRONIUM_DOCKER_RUN_DIR": f"{directory}/run",
             "CRONIUM_INSTANCE": "bench",
             "CRONIUM_LOGS_CAP": "512MB",
             "CRONIUM_DOCKER_MAX_CPUS": "2",

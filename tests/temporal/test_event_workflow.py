@@ -1,9 +1,11 @@
 """The way of one event through a real Temporal server, Docker Engine and gateway."""
 
 import asyncio
+import contextlib
 import time
 from typing import Any
 
+import docker
 import pytest
 from temporalio.client import WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError
@@ -24,8 +26,10 @@ async def wait_for_line(stack: Stack, execution: str, text: str) -> None:
     async with asyncio.timeout(30):
         while True:
             for container in stack.containers(execution):
-                if text.encode() in stack.docker.logs(container["Id"]):
-                    return
+                # One that trouble of the engine has replaced may go meanwhile.
+                with contextlib.suppress(docker.errors.NotFound):
+                    if text.encode() in stack.docker.logs(container["Id"]):
+                        return
             await asyncio.sleep(0.05)
 
 
