@@ -44,7 +44,6 @@ async def measure(quick: bool) -> list[Row]:
             ("end to end", lambda: measures.end_to_end(local, rounds)),
             ("our share", lambda: measures.our_share(local, rounds)),
             ("latency", lambda: measures.latency(local, 5 if quick else 20)),
-            ("helper calls", lambda: measures.calls(local, 200 if quick else 800)),
             (
                 "throughput",
                 lambda: measures.throughput(local, 100_000 if quick else 400_000),

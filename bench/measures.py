@@ -29,18 +29,6 @@ for start in range(0, %d, 50):
     sys.stdout.flush()
 """
 
-CALLS = """
-import cronium, time
-cronium.set_variable("BENCH", 1)
-taken = []
-for _ in range(%d):
-    begin = time.perf_counter()
-    cronium.get_variable("BENCH")
-    taken.append(time.perf_counter() - begin)
-    time.sleep(0.01)
-cronium.output(taken)
-"""
-
 
 @dataclass(frozen=True)
 class Row:
@@ -132,21 +120,6 @@ async def latency(local: Local, seconds: int) -> Row:
         "–",
         "p99 ≤ 100 ms",
         p99 <= 100 and len(delays) == seconds * 1000,
-    )
-
-
-async def calls(local: Local, count: int) -> Row:
-    """A script's call for a variable: socket, worker, gateway, database and back."""
-    result = await (await local.start(CALLS % count, type="python")).result()
-    taken = result.output
-    p50, p99 = percentile(taken, 0.5) * 1000, percentile(taken, 0.99) * 1000
-    return Row(
-        f"A helper call in the sandbox, p50 / p99 of {len(taken)}",
-        f"{p50:.1f} / {p99:.1f} ms",
-        "–",
-        "–",
-        "p50 ≤ 5 ms, p99 ≤ 25 ms",
-        p50 <= 5 and p99 <= 25,
     )
 
 
