@@ -25,12 +25,12 @@ result* is what a client waits: Temporal, our worker, the sandbox and the log, w
 same image and limits as the rival has (its removal included; ours follows the result).
 *Pick-up to first act* is the time from the moment the worker has the task to the time
 that the script prints as its first act, against create, attach and start by the SDK
-with the same body. *Line latency* is from the script's clock to a WebSocket
-subscriber. *Lines a second* are counted at a subscriber. *Helper calls* are measured by the script itself, in turns
-`input`, `progress`, `get_variable` and `increment_variable`; the last two go on to the
-gateway and its database. In Bash each call starts a program that speaks HTTP. *Start
-of Python* is `python -c pass` against import and first use of the helper, in the
-sandbox. All parts, the measuring too, share the machine.
+with the same body. *Line latency* is from the script's clock to a WebSocket subscriber.
+*Lines a second* are counted at a subscriber. *Helper calls* are measured by the script
+itself, in turns `input`, `progress`, `get_variable` and `increment_variable`; the last
+two go on to the gateway and its database. In Bash each call starts a program that
+speaks HTTP. *Start of Python* is `python -c pass` against import and first use of the
+helper, in the sandbox. All parts, the measuring too, share the machine.
 """
 
 
