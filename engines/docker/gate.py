@@ -29,6 +29,7 @@ NOTE_MODE = 0o444
 # A container is running a moment before its launcher reads the pipe.
 READER_SECONDS = 2.0
 POLL_SECONDS = 0.002
+GONE = "the sandbox ended before its script began, or was removed by somebody else"
 
 
 def waiting_program(launcher: str) -> str:
@@ -122,13 +123,15 @@ class Gate:
         """
         try:
             if not self.hold():
-                raise SandboxFailed("the sandbox ended before its script began")
+                raise SandboxFailed(GONE)
             _write(self._note, f"{time.time():.6f}")
             self._say()
         except OSError as error:
             # Whatever was noted: nobody heard the word.
             with contextlib.suppress(OSError):
                 self._note.unlink()
+            if error.errno == errno.EPIPE:
+                raise SandboxFailed(GONE) from None
             raise SandboxFailed(
                 f"the script could not be started: {error.strerror}"
             ) from error

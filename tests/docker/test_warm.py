@@ -227,7 +227,7 @@ async def test_the_janitor_knows_whose_a_waiting_sandbox_is(
     taken = await _taken_over(warm)
     dead = DockerEngine(warm.config)  # the process before, of the same host
     left = await prepared(dead)
-    dead.directories.create_warm()
+    stray, _ = dead.directories.create_warm()
     asked: list[Mapping[str, str]] = []
 
     async def wanted(labels: Mapping[str, str]) -> bool:
@@ -239,7 +239,9 @@ async def test_the_janitor_knows_whose_a_waiting_sandbox_is(
     assert ready.name not in removed
     assert taken.name not in removed
     assert [labels[names.LABEL_RUN_KEY] for labels in asked] == [taken.run_key]
-    assert len(warm.directories.present_warm()) == 1
+    present = [NAME + name for name in warm.directories.present_warm()]
+    assert ready.name in present
+    assert not {left.name, NAME + stray} & set(present)
     dead.close()
     await warm.remove(taken)
 
