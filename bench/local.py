@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import docker
 from pydantic import TypeAdapter
 from temporalio.client import Client, WorkflowHandle
 from websockets.asyncio.client import connect as open_websocket
@@ -20,11 +21,13 @@ from websockets.exceptions import ConnectionClosedError
 from contracts import names
 from contracts.logs import LogLine, ViewerEnd, ViewerLines, ViewerMessage
 from contracts.results import ExecutionResult
+from engines.docker.standby import is_warm
 from gateway import tokens
 from worker.settings import load_settings
 from worker.temporal import connect
 
 COMMAND = str(Path(sys.executable).parent / "cronium")
+INSTANCE = "bench"
 VIEWER = TypeAdapter[Any](ViewerMessage)
 
 
@@ -101,18 +104,39 @@ class Local:
         peak = next(line for line in text.splitlines() if line.startswith("VmHWM"))
         return int(peak.split()[1]) / 1024
 
+    async def rest(self) -> None:
+        """Return when a sandbox waits for the next run, so that nothing is under way.
+
+        The first run of a kind has none to take, so one must have been.
+        """
+        async with asyncio.timeout(30):
+            while not await asyncio.to_thread(_waiting):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+
+
+def _waiting() -> bool:
+    filters = {"label": f"{names.LABEL_INSTANCE}={INSTANCE}", "status": "running"}
+    with contextlib.closing(docker.APIClient(version="auto")) as client:
+        found = client.containers(filters=filters)
+    return any(is_warm(entry["Names"][0].lstrip("/")) for entry in found)
+
 
 @contextlib.asynccontextmanager
-async def running() -> AsyncIterator[Local]:
-    """Start a stack in a directory of its own, and stop it."""
+async def running(**settings: str) -> AsyncIterator[Local]:
+    """Start a stack in a directory of its own, and stop it.
+
+    Args:
+        settings: More `CRONIUM_*` variables, without the prefix.
+    """
     with tempfile.TemporaryDirectory(prefix="cronium-bench-") as directory:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("CRONIUM_")}
         environment = {
             **kept,
             "CRONIUM_STATE_DIR": directory,
-            "CRONIUM_INSTANCE": "bench",
+            "CRONIUM_INSTANCE": INSTANCE,
             "CRONIUM_LOGS_CAP": "512MB",
             "CRONIUM_DOCKER_MAX_CPUS": "2",
+            **{f"CRONIUM_{name}": value for name, value in settings.items()},
         }
         await _command(environment, "dev", "--background")
         try:

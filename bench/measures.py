@@ -4,10 +4,11 @@ import asyncio
 import statistics
 import tempfile
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.local import Local
+from bench.local import Local, running
 from bench.rivals import Bare, docker_run, seccomp_file
 from contracts.logs import Stream
 
@@ -39,7 +40,8 @@ class Row:
     rival: str
     compared: str
     target: str
-    reached: bool
+    reached: bool | None
+    """None when there is nothing to reach."""
 
 
 def percentile(values: list[float], share: float) -> float:
@@ -48,17 +50,11 @@ def percentile(values: list[float], share: float) -> float:
 
 
 async def end_to_end(local: Local, rounds: int) -> Row:
-    """Start to result of `echo hi`, against `docker run --rm`, in turns."""
-    profile = seccomp_file()
-    ours, rival = [], []
-    for number in range(rounds + 2):
-        begin = time.perf_counter()
-        await (await local.start("echo hi")).result()
-        mine = time.perf_counter() - begin
-        theirs = await docker_run("echo hi", profile)
-        if number >= 2:  # the first two warm both
-            ours.append(mine)
-            rival.append(theirs)
+    """Start to result of `echo hi`, against `docker run --rm`, in turns.
+
+    Between two turns the sandbox for the next run is made, at nobody's cost.
+    """
+    ours, rival = await _in_turns(local, rounds, local.rest)
     ratio = statistics.median(ours) / statistics.median(rival)
     return Row(
         "`echo hi`, start to result, p50 (p95)",
@@ -70,6 +66,42 @@ async def end_to_end(local: Local, rounds: int) -> Row:
     )
 
 
+async def end_to_end_cold(rounds: int) -> Row:
+    """The same where each run starts a container of its own."""
+
+    async def rest() -> None:
+        """Nothing goes on between the turns."""
+
+    async with running(DOCKER_WARM="0") as local:
+        ours, rival = await _in_turns(local, rounds, rest)
+    ratio = statistics.median(ours) / statistics.median(rival)
+    return Row(
+        "The same with `CRONIUM_DOCKER_WARM=0`",
+        _ms(ours),
+        _ms(rival) + " `docker run --rm`",
+        f"{ratio:.2f} ×",
+        "–",
+        None,
+    )
+
+
+async def _in_turns(
+    local: Local, rounds: int, rest: Callable[[], Awaitable[None]]
+) -> tuple[list[float], list[float]]:
+    profile = seccomp_file()
+    ours, rival = [], []
+    for number in range(rounds + 2):
+        begin = time.perf_counter()
+        await (await local.start("echo hi")).result()
+        mine = time.perf_counter() - begin
+        await rest()
+        theirs = await docker_run("echo hi", profile)
+        if number >= 2:  # the first two warm both
+            ours.append(mine)
+            rival.append(theirs)
+    return ours, rival
+
+
 async def our_share(local: Local, rounds: int) -> Row:
     """Worker pick-up to the script's first instruction, against the bare engine."""
     with tempfile.TemporaryDirectory() as directory:
@@ -77,6 +109,7 @@ async def our_share(local: Local, rounds: int) -> Row:
         ours, rival = [], []
         for number in range(rounds + 2):
             mine = await _first_instruction(local)
+            await local.rest()
             theirs = await bare.first_instruction(FIRST_INSTRUCTION)
             if number >= 2:
                 ours.append(mine)

@@ -52,6 +52,8 @@ POSTGRESQL = Path("/usr/lib/postgresql")
 # Without it the package would start a server of its own, which no test wants.
 NO_CLUSTER = Path("/etc/postgresql-common/createcluster.conf")
 NODE_TESTS = ROOT / "tests" / "node"
+# Unpacked and not installed: its package would start a server on this machine.
+REGISTRY = ROOT / "build" / "registry"
 
 
 class SetupFailed(Exception):
@@ -63,10 +65,10 @@ def say(step: str, what: str) -> None:
     print(f"setup: {step}: {what}", flush=True)
 
 
-def run(*command: str, failure: str) -> None:
+def run(*command: str, failure: str, cwd: Path = ROOT) -> None:
     """Run a command quietly; show what it said only if it fails."""
     done = subprocess.run(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     if done.returncode:
         print(done.stdout, file=sys.stderr)
@@ -275,7 +277,23 @@ def test_programs() -> None:
             failure="npm could not install what tests/node names (see above).",
         )
         stamp.write_text(lock)
-    say("tests", "PostgreSQL, Node.js and TypeScript are there")
+    registry()
+    say("tests", "PostgreSQL, Node.js, TypeScript and a registry of images are there")
+
+
+def registry() -> None:
+    """Fetch a registry of images for the tests that pull one."""
+    if (REGISTRY / "usr" / "bin" / "docker-registry").exists():
+        return
+    if shutil.which("apt-get") is None:
+        raise SetupFailed("the tests need apt-get to fetch docker-registry")
+    REGISTRY.mkdir(parents=True, exist_ok=True)
+    failure = "docker-registry could not be fetched. Run: apt-get update; make test"
+    # The user that apt fetches as may not write here, which it warns of.
+    run("apt-get", "download", "docker-registry", failure=failure, cwd=REGISTRY)
+    package = next(REGISTRY.glob("docker-registry_*.deb"))
+    run("dpkg-deb", "--extract", str(package), str(REGISTRY), failure=failure)
+    package.unlink()
 
 
 def main() -> int:

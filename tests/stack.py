@@ -18,6 +18,7 @@ from gateway import server
 from gateway.config import GatewayConfig
 from tests.caller import Caller, event
 from tests.conftest import pick_port
+from tests.containers import containers_of
 from worker.app import WorkerApp
 from worker.compose import gateway_secret
 from worker.settings import Settings, load_settings
@@ -45,10 +46,7 @@ class Stack(Caller):
 
     def containers(self, execution: str) -> list[dict[str, Any]]:
         """Return the containers of an execution that exist now."""
-        found: list[dict[str, Any]] = self.docker.containers(
-            all=True, filters={"label": f"{names.LABEL_EXECUTION}={execution}"}
-        )
-        return found
+        return containers_of(self.docker, self.settings.docker.run_dir, execution)
 
     async def gone(self, execution: str, seconds: float = 5) -> bool:
         """Whether the containers of an execution that ended by itself go away.

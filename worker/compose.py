@@ -25,6 +25,7 @@ def docker_config(settings: Settings, host: str) -> DockerConfig:
         pull_timeout=docker.pull_timeout,
         runtime=docker.runtime,
         slots=docker.slots,
+        warm=docker.warm,
         max_memory_mb=docker.max_memory // MIB,
         max_cpus=docker.max_cpus,
         max_pids=docker.max_pids,

@@ -121,6 +121,9 @@ class DockerHost:
         """Let go of the engine; sandboxes that still run stay as they are."""
         await self._channels.close_all()
         await self.activities.released(RELEASE_SECONDS)
+        with contextlib.suppress(TimeoutError):
+            # What stays is swept away by the next worker of this host.
+            await asyncio.wait_for(self.engine.standby.close(), RELEASE_SECONDS)
         self.engine.close()
 
     async def _watch_engine(self) -> None:
@@ -138,6 +141,7 @@ class DockerHost:
                 if not away:
                     logger.error("%s", trouble)
                 away, self.problem = True, str(trouble)
+                self.engine.standby.pool.clear()
             await asyncio.sleep(interval)
 
     async def _welcome_back(self) -> None:

@@ -78,9 +78,13 @@ async def _only_one(settings: Settings, stop: asyncio.Event) -> AsyncIterator[bo
     state = settings.state_dir
     state.mkdir(parents=True, exist_ok=True)
     with (state / "worker.lock").open("w") as lock:
+        waits = False
         while not _locked(lock):
             if not settings.worker.standby:
                 raise StateInUse(f"another worker runs with {state}")
+            if not waits:
+                logger.info("standing by: another worker runs with %s", state)
+                waits = True
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), STANDBY_SECONDS)
             if stop.is_set():

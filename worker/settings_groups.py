@@ -79,6 +79,13 @@ class DockerSettings(Group):
         None, description="OCI runtime, such as `runsc`; unset: the daemon's default"
     )
     slots: int = Field(10, ge=1, le=1000, description="Sandboxes at the same time")
+    warm: int = Field(
+        2,
+        ge=0,
+        le=100,
+        description="Sandboxes that wait, started, for the next run of the same image, "
+        "limits and network; 0: each run starts its own",
+    )
     max_memory: Size = Field(2 << 30, description="Ceiling of `resources.memoryMb`")
     max_cpus: float = Field(2.0, gt=0, description="Ceiling of `resources.cpus`")
     max_pids: int = Field(1000, ge=1, description="Ceiling of `resources.pids`")

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,14 @@ from contracts.events import EventSpec, Network, Resources
 from contracts.limits import MIB
 from engines.docker import logs, verdict
 from engines.docker.calls import Calls
+from engines.docker.gate import Gate
 from engines.docker.images import Images, PullPolicy
 from engines.docker.network import EgressNetwork, EgressPolicy
 from engines.docker.profile import container_config
 from engines.docker.rundir import RunDirectories
 from engines.docker.sandbox import COMMAND, Sandbox
+from engines.docker.standby import Standby
+from engines.docker.warm import Kind
 from engines.places import NAME_PREFIX, SandboxExit, SandboxRunsAlready, SandboxSpec
 
 logger = logging.getLogger(__name__)
@@ -54,6 +58,7 @@ class DockerConfig:
     api_timeout: float = 60.0
     outage_window: float = 300.0
     log_bytes: int = 32 * MIB
+    warm: int = 0
     instance: str = "default"
     host_id: str = "local"
 
@@ -100,6 +105,15 @@ class DockerEngine:
             self.calls, config.instance, config.egress, config.blocked_networks
         )
         self.directories = RunDirectories(config.run_directory)
+        # Another runtime may not let a sandbox wait at a pipe of the host's, and an
+        # image that is asked for each time cannot be had in advance.
+        usual = config.runtime in (None, "runc") and config.pull_policy != "always"
+        self.standby = Standby(
+            self.calls,
+            self.directories,
+            self._waiting_config,
+            config.warm if usual else 0,
+        )
 
     async def create(self, spec: SandboxSpec) -> Sandbox:
         """Make a sandbox that is ready to be attached and started.
@@ -113,10 +127,22 @@ class DockerEngine:
         """
         if self.directories.has(spec.run_key):
             # Its files must not be touched under a script that runs.
-            await self._replace(spec.name)
+            await self._replace(spec.run_key)
         if spec.network is Network.EGRESS:
             await self.network.ensure()
-        directory = self._write_files(spec)
+        gate = await self.standby.adopt(
+            spec, lambda more: self._write_files(spec, self.directories.fill, more)
+        )
+        made = (
+            await self._create_anew(spec)
+            if gate is None
+            else self.sandbox(spec.run_key, gate)
+        )
+        self.standby.replace(spec)
+        return made
+
+    async def _create_anew(self, spec: SandboxSpec) -> Sandbox:
+        directory = self._write_files(spec, self.directories.create, {})
         config = self.container_config(
             image=spec.image,
             command=COMMAND,
@@ -127,20 +153,22 @@ class DockerEngine:
         )
         sandbox = self.sandbox(spec.run_key)
         try:
-            await self._create(spec.name, spec.image, config)
+            await self._create(spec.run_key, spec.image, config)
         except BaseException:
             self.directories.remove(spec.run_key)
             raise
         return sandbox
 
-    def _write_files(self, spec: SandboxSpec) -> Path:
+    def _write_files(
+        self, spec: SandboxSpec, write: Callable[..., Path], more: dict[str, bytes]
+    ) -> Path:
         try:
-            return self.directories.create(
+            return write(
                 spec.run_key,
                 event_type=spec.event_type,
                 script=spec.script,
                 env=spec.env,
-                documents=spec.documents,
+                documents={**spec.documents, **more},
             )
         except OSError as error:
             # What there is of it may hold secrets.
@@ -150,7 +178,7 @@ class DockerEngine:
                 hint="Free space on its disk, or set CRONIUM_DOCKER_RUN_DIR.",
             ) from error
 
-    def sandbox(self, run_key: str) -> Sandbox:
+    def sandbox(self, run_key: str, gate: Gate | None = None) -> Sandbox:
         """Return the handle of a run's sandbox, whether it exists or not."""
         return Sandbox(
             self.calls,
@@ -158,6 +186,7 @@ class DockerEngine:
             run_key,
             self.directories.parent / run_key,
             self.config.outage_window,
+            gate,
         )
 
     def container_config(
@@ -198,6 +227,7 @@ class DockerEngine:
             await sandbox.remove()
         finally:
             self.directories.remove(sandbox.run_key)
+            self.standby.ended(sandbox.run_key)
 
     def judge(
         self, event: EventSpec, end: SandboxExit, last_lines: list[str]
@@ -221,7 +251,20 @@ class DockerEngine:
         """Let go of the daemon; sandboxes stay as they are."""
         self.calls.close()
 
-    async def _create(self, name: str, image: str, config: dict[str, Any]) -> None:
+    def _waiting_config(
+        self, kind: Kind, command: list[str], directory: Path, labels: dict[str, str]
+    ) -> dict[str, Any]:
+        return self.container_config(
+            image=kind.image,
+            command=command,
+            resources=kind.resources,
+            network=kind.network,
+            run_directory=str(directory),
+            labels=self.labels(labels),
+        )
+
+    async def _create(self, key: str, image: str, config: dict[str, Any]) -> None:
+        name = NAME_PREFIX + key
         if self.config.pull_policy == "always":
             await self.images.ensure(image)
         try:
@@ -233,20 +276,20 @@ class DockerEngine:
         except SandboxFailed as error:
             if NAME_CONFLICT not in str(error):
                 raise
-            await self._replace(name)
+            await self._replace(key)
             await self._create_call(name, config)
 
-    async def _replace(self, name: str) -> None:
+    async def _replace(self, key: str) -> None:
         """Take away a container that never started.
 
         Raises:
             SandboxRunsAlready: It was started.
         """
-        old = Sandbox(self.calls, name, name, None)
+        old = self.sandbox(key)
         status = await old.status()
         if status not in (None, "created"):
-            raise SandboxRunsAlready(f"{name} was started before")
-        logger.info("replacing %s, which never started", name)
+            raise SandboxRunsAlready(f"{old.name} was started before")
+        logger.info("replacing %s, which never started", old.name)
         await old.remove()
 
     async def _create_call(self, name: str, config: dict[str, Any]) -> None:

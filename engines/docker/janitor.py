@@ -8,6 +8,8 @@ from contracts import names
 from contracts.errors import CroniumError
 from engines.docker.engine import DockerEngine
 from engines.docker.sandbox import Sandbox
+from engines.docker.standby import is_warm
+from engines.places import NAME_PREFIX
 
 logger = logging.getLogger(__name__)
 
@@ -57,16 +59,12 @@ class Janitor:
         """
         removed = []
         for leftover in await self._containers():
-            name, key = leftover.name, leftover.key
+            name = leftover.name
             # Asked anew for each: a run may have begun since the list was made.
-            if key in self._claimed() or self._is_new_probe(leftover):
-                continue
-            if await self._wanted(leftover.labels):
-                continue
-            if key in self._claimed() or self._stop(key):
+            if await self._is_used(leftover):
                 continue
             try:
-                await Sandbox(self._engine.calls, name, key, None).remove()
+                await Sandbox(self._engine.calls, name, "", None).remove()
             except CroniumError as error:
                 logger.warning("leftover %s stays for now: %s", name, error)
                 continue
@@ -75,9 +73,20 @@ class Janitor:
             if key not in self._claimed() and not await self._exists(key):
                 self._engine.directories.remove(key)
                 removed.append(key)
+        removed += await self._sweep_warm()
         for name in removed:
             logger.info("removed the leftover %s", name)
         return removed
+
+    async def _is_used(self, leftover: Leftover) -> bool:
+        if is_warm(leftover.name):
+            return self._engine.standby.ours(leftover.name)
+        key = leftover.key
+        if key in self._claimed() or self._is_new_probe(leftover):
+            return True
+        if await self._wanted(leftover.labels):
+            return True
+        return key in self._claimed() or self._stop(key)
 
     async def _containers(self) -> list[Leftover]:
         filters = {
@@ -90,10 +99,23 @@ class Janitor:
             lambda client: client.containers(all=True, filters=filters)
         )
         return [
-            Leftover(entry["Names"][0].lstrip("/"), entry["Labels"])
+            self._leftover(entry["Names"][0].lstrip("/"), entry["Labels"])
             for entry in found
             if entry.get("Names")
         ]
+
+    def _leftover(self, name: str, labels: Mapping[str, str]) -> Leftover:
+        if labels.get(names.LABEL_ROLE) != "warm" or is_warm(name):
+            return Leftover(name, labels)
+        # One that was made in advance has its run's name, and no labels of it.
+        key = name.removeprefix(NAME_PREFIX)
+        own = self._engine.directories.labels(key)
+        return Leftover(name, {**labels, names.LABEL_RUN_KEY: key, **own})
+
+    async def _sweep_warm(self) -> list[str]:
+        """Remove the directories of waiting sandboxes that are not there any more."""
+        known = {leftover.name for leftover in await self._containers()}
+        return self._engine.standby.sweep(known)
 
     def _is_new_probe(self, leftover: Leftover) -> bool:
         """Whether it may be the proof of a worker that is just starting.

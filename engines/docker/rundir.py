@@ -4,10 +4,13 @@ It is mounted read-only at /run/cronium, so nothing of the user's is ever on a c
 line or in `docker inspect`. Nothing that a script writes is read from it.
 """
 
+import json
 import os
 import re
+import secrets
 import shlex
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import sdk
@@ -31,6 +34,9 @@ FILE_MODE = 0o444
 EXECUTABLE_MODE = 0o555
 
 LAUNCHER = "start"
+LABELS = "labels.json"
+# Not a run key: what has another kind of name is never taken for a run's.
+WARM_PREFIX = "warm-"
 # See `names.run_key`.
 RUN_KEY = re.compile("[0-9a-f]{16,64}")
 MISSING_MARK = "cronium: not in this image: "
@@ -81,12 +87,42 @@ class RunDirectories:
         documents: dict[str, bytes],
     ) -> Path:
         """Write a run's directory, replacing what an earlier life left there."""
-        self.parent.mkdir(mode=PARENT_MODE, parents=True, exist_ok=True)
-        self.parent.chmod(PARENT_MODE)
         self.remove(key)
+        self._write_sdk(self._make(key))
+        return self.fill(
+            key, event_type=event_type, script=script, env=env, documents=documents
+        )
+
+    def create_warm(self) -> tuple[str, Path]:
+        """Make a directory for a run that is not known yet; return its id and path.
+
+        What all runs have is in it already.
+        """
+        name = secrets.token_hex(8)
+        directory = self._make(WARM_PREFIX + name)
+        self._write_sdk(directory)
+        return name, directory
+
+    def adopt(self, name: str, key: str) -> Path:
+        """Make a directory that was made in advance a run's own."""
+        self.remove(key)
+        return (self.parent / (WARM_PREFIX + name)).rename(self.parent / key)
+
+    def remove_warm(self, name: str) -> None:
+        """Remove a directory that was made in advance."""
+        shutil.rmtree(self.parent / (WARM_PREFIX + name), ignore_errors=True)
+
+    def fill(
+        self,
+        key: str,
+        *,
+        event_type: EventType,
+        script: str,
+        env: dict[str, str],
+        documents: dict[str, bytes],
+    ) -> Path:
+        """Write what is a run's own into its directory."""
         directory = self.parent / key
-        directory.mkdir(mode=DIRECTORY_MODE)
-        directory.chmod(DIRECTORY_MODE)  # mkdir's mode is cut by the umask
         module = may_be_module(event_type, script)
         texts = {
             LAUNCHER: launcher(event_type, module),
@@ -97,12 +133,22 @@ class RunDirectories:
             texts[MODULE] = script
         for name, text in texts.items():
             _write(directory / name, text.encode("utf-8", "surrogatepass"))
-        for name, data in sdk.carried().items():
-            mode = EXECUTABLE_MODE if sdk.executable(name) else FILE_MODE
-            _write(directory / name, data, mode)
         for name, data in documents.items():
             _write(directory / name, data)
         return directory
+
+    def _make(self, name: str) -> Path:
+        self.parent.mkdir(mode=PARENT_MODE, parents=True, exist_ok=True)
+        self.parent.chmod(PARENT_MODE)
+        directory = self.parent / name
+        directory.mkdir(mode=DIRECTORY_MODE)
+        directory.chmod(DIRECTORY_MODE)  # mkdir's mode is cut by the umask
+        return directory
+
+    def _write_sdk(self, directory: Path) -> None:
+        for name, data in sdk.carried().items():
+            mode = EXECUTABLE_MODE if sdk.executable(name) else FILE_MODE
+            _write(directory / name, data, mode)
 
     def has(self, key: str) -> bool:
         """Whether there is a directory of this run."""
@@ -118,9 +164,24 @@ class RunDirectories:
         pairs = (word.partition("=") for word in words if word != "export")
         return {name: value for name, _, value in pairs}
 
+    def labels(self, key: str) -> Mapping[str, str]:
+        """Return the labels of a sandbox that was made before its run was known."""
+        try:
+            found = json.loads((self.parent / key / LABELS).read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return {str(name): str(value) for name, value in found.items()}
+
     def remove(self, key: str) -> None:
         """Remove a run's directory; one that is not there is fine."""
         shutil.rmtree(self.parent / key, ignore_errors=True)
+
+    def present_warm(self) -> list[str]:
+        """Return the ids of the directories that were made in advance."""
+        return [
+            path.name.removeprefix(WARM_PREFIX)
+            for path in self.parent.glob(WARM_PREFIX + "*")
+        ]
 
     def present(self) -> list[str]:
         """Return the run keys that have a directory.

@@ -15,6 +15,7 @@ from contracts.errors import EngineUnavailable, SandboxFailed
 from contracts.names import RUN_DIRECTORY
 from engines.docker import attach, logs
 from engines.docker.calls import Calls
+from engines.docker.gate import Gate
 from engines.docker.rundir import LAUNCHER
 from engines.places import OnData, SandboxExit
 
@@ -40,6 +41,7 @@ class Sandbox:
         run_key: The run it belongs to.
         directory: The run's directory on the host.
         patience: Seconds that a daemon which went away is waited for.
+        gate: What holds its launcher back, if it was started in advance.
     """
 
     def __init__(
@@ -49,11 +51,13 @@ class Sandbox:
         run_key: str,
         directory: Path | None,
         patience: float = PATIENCE_SECONDS,
+        gate: Gate | None = None,
     ) -> None:
         self._calls = calls
         self.name = name
         self.run_key = run_key
         self.directory = directory
+        self.gate = gate or (Gate(directory) if directory else None)
         self._patience = patience
         self.away_since: float | None = None
         """When the daemon went away, once it did: seconds since 1970."""
@@ -83,6 +87,8 @@ class Sandbox:
 
     def detach(self) -> None:
         """Stop reading; the script goes on."""
+        if self.gate is not None:
+            self.gate.close()
         if self._attachment is not None:
             self._attachment.close()
 
@@ -92,12 +98,18 @@ class Sandbox:
         Raises:
             SandboxFailed: The image cannot run our launcher, or the engine failed.
         """
-        with self._there():
-            await self._calls.run(lambda client: client.start(self.name))
+        if self._gated is not None:
+            self._gated.open()
+        else:
+            with self._there():
+                await self._calls.run(lambda client: client.start(self.name))
         self.watch()
 
     def watch(self) -> None:
         """Wait for the end of a script that was started, here or in another life."""
+        if self._gated is not None:
+            # Whoever started it may have died with the word on the tongue.
+            self._gated.open_again()
         self._exit = asyncio.create_task(self._wait())
 
     @property
@@ -177,18 +189,27 @@ class Sandbox:
     async def status(self) -> str | None:
         """Return `created`, `running`, `exited` and the like; None: it is not there."""
         try:
-            return str((await self.inspect())["State"]["Status"])
+            status = str((await self.inspect())["State"]["Status"])
         except NotFound:
             return None
+        # Its container runs, but not the script.
+        waits = self._gated is not None and self._gated.begun_at() is None
+        return "created" if waits else status
 
     async def started_at(self) -> float | None:
-        """Return when the script was started: seconds since 1970, daemon's clock."""
+        """Return when the script was started: seconds since 1970, this host's clock."""
+        if self._gated is not None:
+            return self._gated.begun_at()
         with self._there():
             return _seconds((await self.inspect())["State"].get("StartedAt"))
 
     async def first_output_at(self) -> float | None:
         """Return when the oldest output that the daemon still has was written."""
         return await logs.first_timestamp(self._calls.socket, self.name)
+
+    @property
+    def _gated(self) -> Gate | None:
+        return self.gate if self.gate is not None and self.gate.there else None
 
     @contextlib.contextmanager
     def _there(self) -> Iterator[None]:
@@ -210,7 +231,8 @@ class Sandbox:
                     )
                     state = (await self.inspect())["State"]
                 if not state["Running"]:
-                    return _exit_of(state, self.away_since)
+                    began = self._gated.begun_at() if self._gated else None
+                    return _exit_of(state, began, self.away_since)
                 since = 0.0
             except EngineUnavailable:
                 self.away_since = self.away_since or time.time()
@@ -221,13 +243,15 @@ class Sandbox:
             await asyncio.sleep(EXIT_POLL_SECONDS)
 
 
-def _exit_of(state: dict[str, Any], away_since: float | None) -> SandboxExit:
+def _exit_of(
+    state: dict[str, Any], began: float | None, away_since: float | None
+) -> SandboxExit:
     code, finished = int(state["ExitCode"]), _seconds(state.get("FinishedAt"))
     taken_down = code in TAKEN_DOWN_CODES and not state.get("OOMKilled")
     return SandboxExit(
         code=code,
         oom_killed=bool(state.get("OOMKilled")),
-        started_at=_seconds(state.get("StartedAt")),
+        started_at=began or _seconds(state.get("StartedAt")),
         finished_at=finished,
         interrupted=taken_down
         and (away_since is not None or (finished or 0.0) < _boot_time()),

@@ -126,6 +126,8 @@ class Plant:
             "WORKER_RESUME_WINDOW": f"{RESUME_WINDOW}s",
             "DOCKER_JANITOR_INTERVAL": f"{JANITOR_INTERVAL}s",
             "DOCKER_SLOTS": 20,
+            # One container for one start of a script, so that they can be counted.
+            "DOCKER_WARM": 0,
             "DOCKER_SOCKET": self.socket,
             **self.settings,
             **more,

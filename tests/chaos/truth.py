@@ -17,6 +17,8 @@ import docker
 
 from contracts import names
 from contracts.results import ExecutionResult, Status
+from engines.docker.rundir import WARM_PREFIX
+from engines.docker.standby import is_warm
 from logstream.spool import RECORDS_NAME, SUFFIX
 from tests.chaos.plant import JANITOR_INTERVAL, PATIENCE, Plant, Run
 from tests.chaos.scripts import Numbered
@@ -113,10 +115,17 @@ def leftovers(plant: Plant) -> dict[str, list[str]]:
     finally:
         client.close()
     return {
-        "containers": [entry["Names"][0] for entry in containers],
+        # What waits for a run is no leftover of one.
+        "containers": [
+            name
+            for entry in containers
+            if not is_warm(name := entry["Names"][0].lstrip("/"))
+        ],
         # The egress network of the instance is no leftover of a run.
         "networks": [n["Name"] for n in networks if "-egress-" not in n["Name"]],
-        "run directories": entries(plant.run_dir),
+        "run directories": [
+            name for name in entries(plant.run_dir) if not name.startswith(WARM_PREFIX)
+        ],
         "states of channels": entries(plant.state / "channels"),
         "spool files": [
             name

@@ -9,22 +9,15 @@ import signal
 import subprocess
 import time
 from pathlib import Path
-from typing import Any
 
 import docker
 import httpx
 import pytest
 
-from contracts import names
+from tests.containers import containers_of
 from tests.e2e.conftest import COMMAND, Cronium, environment
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-
-
-def containers_of(client: docker.APIClient, execution: str) -> list[Any]:
-    label = f"{names.LABEL_EXECUTION}={execution}"
-    found: list[Any] = client.containers(all=True, filters={"label": label})
-    return found
 
 
 @pytest.mark.parametrize("name", ["hello.sh", "hello.py", "hello.js"])
@@ -103,7 +96,7 @@ def test_ctrl_c_cancels_the_run_and_says_so(
     words = process.stderr.read()
     assert "cancel" in words.lower()
     assert "CANCELLED" in words
-    assert containers_of(docker_client, execution) == []
+    assert containers_of(docker_client, state / "run", execution) == []
 
 
 def screen_after_ctrl_c(state: Path, first: bytes, *arguments: str) -> str:
@@ -157,7 +150,7 @@ def test_the_list_begins_with_what_began_last(cronium: Cronium) -> None:
 
 
 def test_a_detached_run_can_be_followed_listed_and_cancelled(
-    cronium: Cronium, docker_client: docker.APIClient
+    state: Path, cronium: Cronium, docker_client: docker.APIClient
 ) -> None:
     started = cronium("run", "-c", "echo up; sleep 60", "--detach")
     execution = started.stdout.strip()
@@ -166,7 +159,7 @@ def test_a_detached_run_can_be_followed_listed_and_cancelled(
     assert "RUNNING" in cronium("status", execution).stdout
     cancelled = cronium("cancel", execution)
     assert cancelled.returncode == 0, cancelled.stderr
-    assert containers_of(docker_client, execution) == []
+    assert containers_of(docker_client, state / "run", execution) == []
     assert "CANCELLED" in cronium("status", execution).stdout
     assert "up" in cronium("logs", execution).stdout
 

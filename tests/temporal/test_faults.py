@@ -98,19 +98,21 @@ async def test_a_fault_before_the_start_is_told_by_its_name_alone(
 async def test_a_run_directory_that_is_full_is_waited_for(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, seen = RunDirectories.create, list[Path]()
+    whole, seen = RunDirectories.fill, list[Path]()
 
-    def create(self: RunDirectories, key: str, **more: Any) -> Path:
+    def fill(self: RunDirectories, key: str, **more: Any) -> Path:
         directory = whole(self, key, **more)
         seen.append(directory)
-        if len(seen) == 1:
+        # The directory of a sandbox that waited, then one that is made anew.
+        if len(seen) <= 2:
             raise OSError(errno.ENOSPC, "No space left on device")
         return directory
 
-    monkeypatch.setattr(RunDirectories, "create", create)
+    monkeypatch.setattr(RunDirectories, "fill", fill)
     result = await stack.run(event("echo hi"))
-    assert (result.status, result.attempts, len(seen)) == (Status.SUCCESS, 1, 2)
+    assert (result.status, result.attempts, len(seen)) == (Status.SUCCESS, 1, 3)
     assert not seen[0].exists()
+    assert not seen[1].exists()
 
 
 async def test_a_container_that_somebody_removes_before_the_start_is_made_anew(
