@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 # Between two attempts to prove a host that could not be proved.
 PROOF_RETRY_SECONDS = 5.0
 RELEASE_SECONDS = 3.0
+RETIRE_SECONDS = 3.0
 STARTING = "the proof of the host's limits is under way"
 
 
@@ -121,7 +122,14 @@ class DockerHost:
         """Let go of the engine; sandboxes that still run stay as they are."""
         await self._channels.close_all()
         await self.activities.released(RELEASE_SECONDS)
+        await logged(self._retire_network)
         self.engine.close()
+
+    async def _retire_network(self) -> None:
+        # A daemon that hangs must not keep us; the janitor of another worker comes.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(RETIRE_SECONDS):
+                await self.engine.network.retire()
 
     async def _watch_engine(self) -> None:
         interval = self._settings.ping_interval

@@ -15,7 +15,7 @@ from contracts.errors import (
     SandboxFailed,
 )
 from contracts.events import EventSpec, Network, Resources
-from contracts.limits import MIB
+from contracts.limits import EGRESS_POOL, MIB
 from engines.docker import logs, verdict
 from engines.docker.calls import Calls
 from engines.docker.images import Images, PullPolicy
@@ -50,6 +50,8 @@ class DockerConfig:
     max_timeout: float = 86_400.0
     egress: EgressPolicy = "filtered"
     blocked_networks: list[str] = field(default_factory=lambda: ["169.254.0.0/16"])
+    egress_pool: list[str] = field(default_factory=lambda: list(EGRESS_POOL))
+    owner_file: Path | None = None
     tmp_exec: bool = False
     api_timeout: float = 60.0
     outage_window: float = 300.0
@@ -97,7 +99,13 @@ class DockerEngine:
         )
         self.images = Images(self.calls, config.pull_policy, config.pull_timeout)
         self.network = EgressNetwork(
-            self.calls, config.instance, config.egress, config.blocked_networks
+            self.calls,
+            config.instance,
+            config.egress,
+            config.blocked_networks,
+            config.egress_pool,
+            config.slots,
+            config.owner_file,
         )
         self.directories = RunDirectories(config.run_directory)
 
@@ -158,6 +166,7 @@ class DockerEngine:
             run_key,
             self.directories.parent / run_key,
             self.config.outage_window,
+            self.network.restore,
         )
 
     def container_config(
@@ -219,6 +228,7 @@ class DockerEngine:
 
     def close(self) -> None:
         """Let go of the daemon; sandboxes stay as they are."""
+        self.network.close()
         self.calls.close()
 
     async def _create(self, name: str, image: str, config: dict[str, Any]) -> None:
