@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from docker.errors import NotFound
+
 from contracts import names
 from contracts.errors import (
     CeilingExceeded,
@@ -17,7 +19,7 @@ from contracts.errors import (
 from contracts.events import EventSpec, Network, Resources
 from contracts.limits import EGRESS_POOL, MIB
 from engines.docker import logs, verdict
-from engines.docker.calls import Calls
+from engines.docker.calls import Calls, reason
 from engines.docker.images import Images, PullPolicy
 from engines.docker.network import EgressNetwork, EgressPolicy
 from engines.docker.profile import container_config
@@ -272,3 +274,7 @@ class DockerEngine:
             # it made once it has made it.
             await asyncio.wait([creating])
             raise
+        except NotFound as error:
+            # All there is to miss, besides the image, is the network: look again.
+            self.network.forget()
+            raise SandboxFailed(f"Docker refused: {reason(error)}") from error

@@ -25,7 +25,7 @@ from engines.docker import DockerConfig, DockerEngine, network, ownership
 from engines.docker.subnets import docker_subnets, free_subnet, routed
 from tests.conftest import new_instance
 from tests.docker.conftest import spec_of
-from tests.remains import change_rules, rules_of
+from tests.remains import change_rules, remove_remains, rules_of
 
 # Apart from the default pool, so that a worker of the same machine takes none of it.
 GROUND = IPv4Network("10.214.0.0/16")
@@ -455,3 +455,19 @@ async def test_a_worker_that_starts_waits_for_a_sweep_of_its_network(
     await asyncio.wait_for(coming, 60)
     with ownership.proven_dead(labels) as dead:
         assert not dead
+
+
+async def test_what_one_run_of_the_tests_leaves_is_removed_and_of_no_other(
+    docker_client: docker.APIClient,
+    make_engine: Callable[..., DockerEngine],
+) -> None:
+    prefix = new_instance("left")
+    left, other = make_engine(instance=prefix + "-1"), make_engine()
+    sandbox = await left.create(spec_of("true", network=Network.EGRESS))
+    await other.network.ensure()
+    removed = await asyncio.to_thread(remove_remains, prefix)
+    assert removed == [f"/{sandbox.name}", left.network.name]
+    assert not exists(docker_client, left.network.name)
+    assert rules_of(left.network.bridge) == []
+    assert exists(docker_client, other.network.name)
+    assert rules_of(other.network.bridge)
