@@ -35,8 +35,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if hasattr(session.config, "workerinput"):
         # The others of pytest-xdist may still be at work.
         return
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     for name in remove_remains(RUN + "-"):
-        print(f"\ntests: {name} was left and is removed now", file=sys.stderr)
+        if reporter is not None:
+            reporter.ensure_newline()
+            reporter.write_line(f"tests left {name}: removed now", yellow=True)
 
 
 @pytest.fixture(scope="session")
