@@ -1,5 +1,6 @@
 """What `cronium doctor` looks at, one function per row or group of rows."""
 
+import contextlib
 import re
 import shutil
 import sys
@@ -102,6 +103,9 @@ async def docker_checks(settings: "Settings") -> AsyncIterator[Check]:
             async for check in _proof(engine):
                 yield check
         yield await _egress(engine, settings.docker.egress)
+        # A worker that uses the network keeps it.
+        with contextlib.suppress(CroniumError):
+            await engine.network.retire()
     finally:
         engine.close()
 

@@ -130,3 +130,10 @@ MAX_COMMAND_BYTES = 2 * MIB
 MAX_ROWS_BYTES = 1216 * KIB
 # Fits the input of the next event, with room for the names of servers.
 MAX_FANOUT_OUTPUT_BYTES = 384 * KIB
+
+EGRESS_POOL = ("10.213.0.0/16", "172.29.192.0/18", "192.168.192.0/20")
+"""Where the networks of scripts come from, unless the operator says otherwise.
+
+Three ranges that few networks use, one in each of the private ones: a host may have a
+route to all of another.
+"""

@@ -1,6 +1,8 @@
 """What all tests share: real parts are started or the run fails and says why."""
 
 import gc
+import os
+import secrets
 import shutil
 import socket
 import sys
@@ -11,12 +13,33 @@ import docker
 import pytest
 
 from contracts.names import RUNNER_IMAGE
+from tests.remains import remove_remains
+
+# The processes of pytest-xdist inherit it from the one that starts them: what all of
+# them make is told apart from what another run of the tests beside this one makes.
+RUN = os.environ.setdefault("CRONTEST_RUN", "t" + secrets.token_hex(4))
 
 
-def pytest_sessionfinish() -> None:
-    """Give the Temporal core time to end, or the interpreter may abort at exit."""
+def new_instance(kind: str = "test") -> str:
+    """Return the id of an instance of ours that this run of the tests cleans up."""
+    return f"{RUN}-{kind}-{secrets.token_hex(4)}"
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Give the Temporal core time to end, or the interpreter may abort at exit.
+
+    And take away what instances of this run have left, whatever their fixtures did.
+    """
     gc.collect()
     time.sleep(0.1)
+    if hasattr(session.config, "workerinput"):
+        # The others of pytest-xdist may still be at work.
+        return
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    for name in remove_remains(RUN + "-"):
+        if reporter is not None:
+            reporter.ensure_newline()
+            reporter.write_line(f"tests left {name}: removed now", yellow=True)
 
 
 @pytest.fixture(scope="session")

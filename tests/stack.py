@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import secrets
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -12,13 +11,13 @@ from typing import Any
 import docker
 from temporalio.testing import WorkflowEnvironment
 
-from contracts import names
 from contracts.events import EventRequest
 from gateway import server
 from gateway.config import GatewayConfig
 from tests.caller import Caller, event
-from tests.conftest import pick_port
+from tests.conftest import new_instance, pick_port
 from tests.containers import containers_of
+from tests.remains import remove_remains
 from worker.app import WorkerApp
 from worker.compose import gateway_secret
 from worker.settings import Settings, load_settings
@@ -70,7 +69,7 @@ async def running_stack(
     **docker_settings: Any,
 ) -> AsyncIterator[Stack]:
     """Start everything, and stop it in order."""
-    instance = "test-" + secrets.token_hex(4)
+    instance = new_instance()
     async with contextlib.AsyncExitStack() as stack:
         if env is None:
             env = await stack.enter_async_context(
@@ -117,10 +116,12 @@ async def running_stack(
             )
         finally:
             stop.set()
-            await asyncio.wait_for(working, 60)
-            serving.cancel()
-            await asyncio.wait([serving], timeout=20)
-            await _clean(docker_client, instance)
+            try:
+                await asyncio.wait_for(working, 60)
+            finally:
+                serving.cancel()
+                await asyncio.wait([serving], timeout=20)
+                await asyncio.to_thread(remove_remains, instance)
 
 
 async def _ready(app: WorkerApp, working: asyncio.Future[None]) -> None:
@@ -129,14 +130,6 @@ async def _ready(app: WorkerApp, working: asyncio.Future[None]) -> None:
             if working.done():
                 working.result()
             await asyncio.sleep(0.05)
-
-
-async def _clean(client: docker.APIClient, instance: str) -> None:
-    filters = {"label": f"{names.LABEL_INSTANCE}={instance}"}
-    for container in client.containers(all=True, filters=filters):
-        client.remove_container(container["Id"], force=True)
-    for network in client.networks(filters=filters):
-        client.remove_network(network["Id"])
 
 
 def request_of(**fields: Any) -> EventRequest:

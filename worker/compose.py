@@ -12,6 +12,7 @@ from gateway import tokens
 from worker.settings import Settings
 
 TOKEN_SECONDS = 3600.0
+OWNER_FILE = "egress.lock"
 
 
 def docker_config(settings: Settings, host: str) -> DockerConfig:
@@ -33,6 +34,8 @@ def docker_config(settings: Settings, host: str) -> DockerConfig:
         max_timeout=docker.max_timeout,
         egress=docker.egress,
         blocked_networks=docker.blocked_networks,
+        egress_pool=docker.egress_pool,
+        owner_file=settings.state_dir / OWNER_FILE,
         tmp_exec=docker.tmp_exec,
         api_timeout=docker.api_timeout,
         outage_window=docker.outage_window,

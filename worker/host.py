@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 # Between two attempts to prove a host that could not be proved.
 PROOF_RETRY_SECONDS = 5.0
 RELEASE_SECONDS = 3.0
+RETIRE_SECONDS = 3.0
 STARTING = "the proof of the host's limits is under way"
 
 
@@ -124,7 +125,14 @@ class DockerHost:
         with contextlib.suppress(TimeoutError):
             # What stays is swept away by the next worker of this host.
             await asyncio.wait_for(self.engine.standby.close(), RELEASE_SECONDS)
+        await logged(self._retire_network)
         self.engine.close()
+
+    async def _retire_network(self) -> None:
+        # A daemon that hangs must not keep us; the janitor of another worker comes.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(RETIRE_SECONDS):
+                await self.engine.network.retire()
 
     async def _watch_engine(self) -> None:
         interval = self._settings.ping_interval

@@ -20,6 +20,8 @@ from pydantic import (
 from contracts import limits, names
 from worker.units import Duration, Size
 
+# Prefix lengths of address ranges; the larger one has room for a single small network.
+WIDEST_POOL, LEAST_POOL = 8, 26
 Port = Annotated[int, Field(ge=0, le=65_535)]
 
 
@@ -30,6 +32,29 @@ def _networks(values: list[str]) -> list[str]:
         except ValueError:
             raise ValueError("expected address ranges such as 169.254.0.0/16") from None
     return values
+
+
+def _pools(values: list[str]) -> list[str]:
+    for value in values:
+        try:
+            fits = _is_pool(ipaddress.IPv4Network(value))
+        except ValueError:
+            fits = False
+        if not fits:
+            raise ValueError(
+                f"expected private IPv4 ranges of /{WIDEST_POOL} to /{LEAST_POOL}, "
+                "such as 10.213.0.0/16"
+            )
+    return values
+
+
+def _is_pool(pool: ipaddress.IPv4Network) -> bool:
+    if pool.is_global or pool.is_loopback or pool.is_link_local or pool.is_multicast:
+        return False
+    return WIDEST_POOL <= pool.prefixlen <= LEAST_POOL and not pool.is_reserved
+
+
+Pools = Annotated[list[str], AfterValidator(_pools)]
 
 
 def _networks_or_hosts(values: list[str]) -> list[str]:
@@ -109,6 +134,13 @@ class DockerSettings(Group):
     blocked_networks: Annotated[list[str], AfterValidator(_networks)] = Field(
         ["169.254.0.0/16", "100.100.100.200/32", "192.0.0.192/32"],
         description="Address ranges that scripts may not reach",
+    )
+    egress_pool: Pools = Field(
+        list(limits.EGRESS_POOL),
+        min_length=1,
+        description="Private address ranges, the preferred one first, that the network "
+        "of scripts takes a small part of (/26 for up to 26 slots, else larger); what "
+        "Docker networks, routes or addresses of the host use is left out",
     )
     tmp_exec: bool = Field(False, description="Whether files in /tmp may be executed")
     api_timeout: Duration = Field(

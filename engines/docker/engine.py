@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from docker.errors import NotFound
+
 from contracts import names
 from contracts.errors import (
     CeilingExceeded,
@@ -16,9 +18,9 @@ from contracts.errors import (
     SandboxFailed,
 )
 from contracts.events import EventSpec, Network, Resources
-from contracts.limits import MIB
+from contracts.limits import EGRESS_POOL, MIB
 from engines.docker import logs, verdict
-from engines.docker.calls import Calls
+from engines.docker.calls import Calls, reason
 from engines.docker.gate import Gate
 from engines.docker.images import Images, PullPolicy
 from engines.docker.network import EgressNetwork, EgressPolicy
@@ -54,6 +56,8 @@ class DockerConfig:
     max_timeout: float = 86_400.0
     egress: EgressPolicy = "filtered"
     blocked_networks: list[str] = field(default_factory=lambda: ["169.254.0.0/16"])
+    egress_pool: list[str] = field(default_factory=lambda: list(EGRESS_POOL))
+    owner_file: Path | None = None
     tmp_exec: bool = False
     api_timeout: float = 60.0
     outage_window: float = 300.0
@@ -102,7 +106,13 @@ class DockerEngine:
         )
         self.images = Images(self.calls, config.pull_policy, config.pull_timeout)
         self.network = EgressNetwork(
-            self.calls, config.instance, config.egress, config.blocked_networks
+            self.calls,
+            config.instance,
+            config.egress,
+            config.blocked_networks,
+            config.egress_pool,
+            config.slots,
+            config.owner_file,
         )
         self.directories = RunDirectories(config.run_directory)
         # Another runtime may not let a sandbox wait at a pipe of the host's, and an
@@ -187,6 +197,7 @@ class DockerEngine:
             self.directories.parent / run_key,
             self.config.outage_window,
             gate,
+            self.network.restore,
         )
 
     def container_config(
@@ -249,6 +260,7 @@ class DockerEngine:
 
     def close(self) -> None:
         """Let go of the daemon; sandboxes stay as they are."""
+        self.network.close()
         self.calls.close()
 
     def _waiting_config(
@@ -305,3 +317,7 @@ class DockerEngine:
             # it made once it has made it.
             await asyncio.wait([creating])
             raise
+        except NotFound as error:
+            # All there is to miss, besides the image, is the network: look again.
+            self.network.forget()
+            raise SandboxFailed(f"Docker refused: {reason(error)}") from error

@@ -54,6 +54,8 @@ class Janitor:
     async def sweep(self) -> list[str]:
         """Remove every container and run directory of ours that nobody claims.
 
+        And networks of instances whose owner is proven to be dead.
+
         Returns:
             The names of what was removed.
         """
@@ -74,6 +76,7 @@ class Janitor:
                 self._engine.directories.remove(key)
                 removed.append(key)
         removed += await self._sweep_warm()
+        removed += await self._engine.network.sweep()
         for name in removed:
             logger.info("removed the leftover %s", name)
         return removed

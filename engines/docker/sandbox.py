@@ -3,18 +3,19 @@
 import asyncio
 import contextlib
 import logging
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from docker.errors import NotFound
 
-from contracts.errors import EngineUnavailable, SandboxFailed
+from contracts.errors import EgressUnavailable, EngineUnavailable, SandboxFailed
 from contracts.names import RUN_DIRECTORY
 from engines.docker import attach, logs
-from engines.docker.calls import Calls
+from engines.docker.calls import Calls, reason
 from engines.docker.gate import Gate
 from engines.docker.rundir import LAUNCHER
 from engines.places import OnData, SandboxExit
@@ -24,6 +25,8 @@ logger = logging.getLogger(__name__)
 COMMAND = ["/bin/sh", f"{RUN_DIRECTORY}/{LAUNCHER}"]
 # After the container's end the daemon still copies what is in the pipes.
 DRAIN_SECONDS = 5.0
+# What the daemon says of a start when the container's network is not there any more.
+NETWORK_GONE = re.compile(r"network \S+ not found")
 REMOVE_TRIES = 5
 EXIT_POLL_SECONDS = 1.0
 # How long a daemon that went away is waited for before its sandboxes count as lost.
@@ -42,6 +45,7 @@ class Sandbox:
         directory: The run's directory on the host.
         patience: Seconds that a daemon which went away is waited for.
         gate: What holds its launcher back, if it was started in advance.
+        restore_network: Makes the network anew when somebody removed it.
     """
 
     def __init__(
@@ -52,6 +56,7 @@ class Sandbox:
         directory: Path | None,
         patience: float = PATIENCE_SECONDS,
         gate: Gate | None = None,
+        restore_network: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._calls = calls
         self.name = name
@@ -59,6 +64,8 @@ class Sandbox:
         self.directory = directory
         self.gate = gate or (Gate(directory) if directory else None)
         self._patience = patience
+        self._restore_network = restore_network
+        self._on_data: OnData | None = None
         self.away_since: float | None = None
         """When the daemon went away, once it did: seconds since 1970."""
         self._attachment: attach.Attachment | None = None
@@ -73,6 +80,7 @@ class Sandbox:
                 )
             )
         self._attachment = await attach.follow(raw, on_data)
+        self._on_data = on_data
 
     async def replay(self, on_data: OnData, *, follow: bool) -> None:
         """Read the output again from its first byte; the last reading ends.
@@ -97,13 +105,34 @@ class Sandbox:
 
         Raises:
             SandboxFailed: The image cannot run our launcher, or the engine failed.
+            EgressUnavailable: Its network is gone and cannot be made again.
         """
         if self._gated is not None:
             self._gated.open()
         else:
-            with self._there():
-                await self._calls.run(lambda client: client.start(self.name))
+            await self._start_container()
         self.watch()
+
+    async def _start_container(self) -> None:
+        with self._there():
+            try:
+                await self._start_call()
+            except NotFound as error:
+                if self._restore_network is None or not _lacks_network(error):
+                    raise
+                # `docker network prune` takes one that no sandbox runs on yet.
+                await self._restore_network()
+                await self._start_again()
+
+    async def _start_call(self) -> None:
+        await self._calls.run(lambda client: client.start(self.name))
+
+    async def _start_again(self) -> None:
+        # A start that fails closes the streams of those who were attached.
+        if self._on_data is not None:
+            self.detach()
+            await self.attach(self._on_data)
+        await self._start_call()
 
     def watch(self) -> None:
         """Wait for the end of a script that was started, here or in another life."""
@@ -216,7 +245,11 @@ class Sandbox:
         """Tell that the container is gone as an error of ours."""
         try:
             yield
-        except NotFound:
+        except NotFound as error:
+            if _lacks_network(error):
+                raise EgressUnavailable(
+                    f"somebody removed the network of {self.name}"
+                ) from None
             raise SandboxFailed(
                 f"the container {self.name} was removed by somebody else"
             ) from None
@@ -241,6 +274,10 @@ class Sandbox:
                     raise
             # The daemon let go of the call without an end: ask again, gently.
             await asyncio.sleep(EXIT_POLL_SECONDS)
+
+
+def _lacks_network(error: NotFound) -> bool:
+    return NETWORK_GONE.search(reason(error)) is not None
 
 
 def _exit_of(

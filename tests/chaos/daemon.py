@@ -34,9 +34,10 @@ class Daemon:
         root: Directory for images and containers; kept over daemons of one session,
             so that the image is loaded once.
         state: Directory for sockets; short, since a socket's path is limited.
+        flags: More of the daemon's own.
     """
 
-    def __init__(self, root: Path, state: Path) -> None:
+    def __init__(self, root: Path, state: Path, *flags: str) -> None:
         self.root, self.state = root, state
         state.mkdir(parents=True, exist_ok=True)
         self.socket = state / "docker.sock"
@@ -49,7 +50,7 @@ class Daemon:
             state / "containerd.log",
             listens_on(state / "containerd.sock"),
         )
-        self.dockerd = self._dockerd()
+        self.dockerd = self._dockerd(*flags)
 
     def _dockerd(self, *flags: str) -> Part:
         return Part(

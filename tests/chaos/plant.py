@@ -1,7 +1,6 @@
 """A plant: Temporal, gateway and workers as processes, with wires that can be cut."""
 
 import asyncio
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -21,7 +20,8 @@ from tests.chaos.processes import Part, answers, clean_environment, listens, our
 from tests.chaos.scripts import Numbered
 from tests.chaos.watch import ContainerWatch
 from tests.chaos.wire import Wire, until
-from tests.conftest import pick_port
+from tests.conftest import new_instance, pick_port
+from tests.remains import remove_remains
 from worker.settings import load_settings
 from worker.temporal import connect
 
@@ -71,7 +71,7 @@ class Plant:
         **settings: Any,
     ) -> None:
         self.directory = directory
-        self.instance = "chaos-" + secrets.token_hex(4)
+        self.instance = new_instance("chaos")
         self.socket = socket
         self.settings = settings
         self._variables = dict(variables or {})
@@ -181,7 +181,8 @@ class Plant:
             await wire.close()
         if hasattr(self, "watch"):
             await self.watch.close()
-        await asyncio.to_thread(remove_all, self.socket, self.instance)
+        # Workers that a test added have instances whose names begin with this one.
+        await asyncio.to_thread(remove_remains, self.instance, self.socket)
 
     async def mend(self) -> None:
         """Bring everything back to work, whatever the test before did."""
@@ -289,16 +290,3 @@ class Plant:
 
     def _secret(self) -> str:
         return tokens.load_or_create_secret(self.state / "gateway.secret")
-
-
-def remove_all(socket: str, instance: str) -> None:
-    """Remove every container and network of an instance."""
-    client = docker.APIClient(base_url=f"unix://{socket}", version="auto")
-    filters = {"label": f"{names.LABEL_INSTANCE}={instance}"}
-    try:
-        for container in client.containers(all=True, filters=filters):
-            client.remove_container(container["Id"], force=True, v=True)
-        for network in client.networks(filters=filters):
-            client.remove_network(network["Id"])
-    finally:
-        client.close()

@@ -16,6 +16,8 @@ from contracts import names
 from contracts.events import EventType, Network, Resources
 from contracts.logs import Stream
 from engines.docker import DockerConfig, DockerEngine, SandboxExit, SandboxSpec
+from tests.conftest import new_instance
+from tests.remains import remove_remains
 
 METADATA_SERVER = """
 import socket
@@ -41,7 +43,7 @@ RunScript = Callable[..., Awaitable[Ran]]
 
 @pytest.fixture(scope="session")
 def instance() -> str:
-    return "test-" + secrets.token_hex(4)
+    return new_instance()
 
 
 @pytest.fixture(scope="session")
@@ -51,17 +53,16 @@ async def engine(
     directory: Path = tmp_path_factory.mktemp("runs")
     made = DockerEngine(
         DockerConfig(
-            run_directory=directory, instance=instance, host_id="h1", pull_timeout=20
+            run_directory=directory,
+            instance=instance,
+            host_id="h1",
+            pull_timeout=20,
+            owner_file=directory / "egress.lock",
         )
     )
     yield made
-    left = docker_client.containers(
-        all=True, filters={"label": f"{names.LABEL_INSTANCE}={instance}"}
-    )
-    for container in left:
-        docker_client.remove_container(container["Id"], force=True)
-    await made.network.remove()
     made.close()
+    await asyncio.to_thread(remove_remains, instance)
 
 
 def spec_of(script: str, **changes: Any) -> SandboxSpec:

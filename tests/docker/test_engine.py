@@ -452,14 +452,16 @@ async def test_no_packet_of_a_script_reaches_a_metadata_address(
     )
     spec = spec_of(script, event_type=EventType.PYTHON, network=Network.EGRESS)
     output: list[bytes] = []
-    sandbox = await open_engine.create(spec)
     try:
-        await sandbox.attach(lambda stream, data: output.append(data))
-        await sandbox.start()
-        await sandbox.exited
-        await sandbox.drain()
+        sandbox = await open_engine.create(spec)
+        try:
+            await sandbox.attach(lambda stream, data: output.append(data))
+            await sandbox.start()
+            await sandbox.exited
+            await sandbox.drain()
+        finally:
+            await open_engine.remove(sandbox)
     finally:
-        await open_engine.remove(sandbox)
         await open_engine.network.remove()
         open_engine.close()
     assert b"".join(output).split() == [b"0", b"0"]

@@ -14,7 +14,7 @@ import pytest
 
 from contracts import names
 from engines.docker import DockerConfig, DockerEngine
-from tests.conftest import pick_port
+from tests.conftest import new_instance, pick_port
 from tests.docker.conftest import spec_of
 
 REGISTRY = Path(__file__).parents[2] / "build/registry/usr/bin/docker-registry"
@@ -74,7 +74,9 @@ async def test_an_image_that_is_not_here_is_pulled_and_run(
     policy: Any, pushed: str, docker_client: docker.APIClient, tmp_path: Path
 ) -> None:
     engine = DockerEngine(
-        DockerConfig(run_directory=tmp_path, pull_policy=policy, instance="pull-test")
+        DockerConfig(
+            run_directory=tmp_path, pull_policy=policy, instance=new_instance()
+        )
     )
     sandbox = await engine.create(spec_of("exit 5", image=pushed))
     try:
@@ -91,7 +93,7 @@ async def test_an_image_that_is_not_here_is_pulled_and_run(
 async def test_a_tag_that_the_registry_does_not_have_is_said(
     pushed: str, tmp_path: Path
 ) -> None:
-    engine = DockerEngine(DockerConfig(run_directory=tmp_path, instance="pull-test"))
+    engine = DockerEngine(DockerConfig(run_directory=tmp_path, instance=new_instance()))
     missing = pushed.removesuffix(":1") + ":2"
     with pytest.raises(Exception, match=r"not found|unknown") as told:
         await engine.create(spec_of("true", image=missing))

@@ -13,6 +13,9 @@ from typing import Any, NamedTuple
 import docker
 import pytest
 
+from tests.conftest import RUN
+from tests.remains import remove_remains
+
 COMMAND = str(Path(sys.executable).parent / "cronium")
 Cronium = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -23,7 +26,7 @@ def environment(state: Path) -> dict[str, str]:
         **kept,
         "CRONIUM_STATE_DIR": str(state),
         "CRONIUM_DOCKER_RUN_DIR": str(state / "run"),
-        "CRONIUM_INSTANCE": f"e2e-{os.getpid()}",
+        "CRONIUM_INSTANCE": f"{RUN}-e2e-{os.getpid()}",
         "CRONIUM_HTTP_ALLOWED_HOSTS": "127.0.0.1",
         "CRONIUM_SECRETS_DIRECTORY": str(state / "secrets"),
         "PYTHONUNBUFFERED": "1",
@@ -46,9 +49,12 @@ def state(
     )
     assert begun.returncode == 0, begun.stderr
     yield directory
-    subprocess.run(
-        [COMMAND, "down"], env=environment(directory), check=True, timeout=60
-    )
+    try:
+        subprocess.run(
+            [COMMAND, "down"], env=environment(directory), check=True, timeout=60
+        )
+    finally:
+        remove_remains(environment(directory)["CRONIUM_INSTANCE"])
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """Stack and worker as processes: start, health, signals, restarts."""
 
 import json
-import os
 import signal
 import subprocess
 import time
@@ -11,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.conftest import pick_port
+from tests.conftest import new_instance, pick_port
 from tests.e2e.conftest import COMMAND, Cronium, environment
 
 
@@ -33,7 +32,7 @@ def wait_for(url: str, status: int, seconds: float = 60) -> dict[str, Any]:
 
 
 def test_dev_stops_cleanly_and_keeps_its_state(tmp_path: Path) -> None:
-    env = {**environment(tmp_path), "CRONIUM_INSTANCE": f"dev-{os.getpid()}"}
+    env = {**environment(tmp_path), "CRONIUM_INSTANCE": new_instance("dev")}
     execution = "kept-over-restart"
     for round_number in (1, 2):
         process = subprocess.Popen(

@@ -9,18 +9,22 @@ import subprocess
 import time
 from dataclasses import dataclass, field
 from functools import cache
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
 import asyncssh
 import docker
+from docker.types import IPAMConfig, IPAMPool
 
 from contracts.names import RUNNER_IMAGE
 from contracts.servers import ServerSpec
+from engines.docker.subnets import docker_subnets, free_subnet, routed
 
 FOLDER = Path(__file__).parent / "server"
 PASSWORD = "correct horse"
 LABEL = "io.cronium.test-ssh"
+GROUNDS = IPv4Network("10.215.0.0/16")
 UP_SECONDS = 20.0
 
 
@@ -163,7 +167,6 @@ class Ground:
     user_key: asyncssh.SSHKey = field(
         default_factory=lambda: asyncssh.generate_private_key("ssh-ed25519")
     )
-    containers: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._remove_leftovers()
@@ -173,8 +176,16 @@ class Ground:
             self.network,
             driver="bridge",
             internal=True,
+            ipam=IPAMConfig(pool_configs=[IPAMPool(subnet=self._free_subnet())]),
             labels={LABEL: str(os.getpid())},
         )
+
+    def _free_subnet(self) -> str:
+        """Docker's own pools are small, and this machine's may be used up."""
+        taken = [*docker_subnets(self.client.networks()), *routed()]
+        found = free_subnet([GROUNDS], 24, taken, secrets.randbelow(256))
+        assert found is not None, f"nothing of {GROUNDS} is free"
+        return str(found)
 
     def server(
         self,
@@ -199,7 +210,6 @@ class Ground:
                 network_mode=self.network, tmpfs=tmpfs or {}, cap_add=["NET_ADMIN"]
             ),
         )["Id"]
-        self.containers.append(made)
         self.client.start(made)
         networks = self.client.inspect_container(made)["NetworkSettings"]["Networks"]
         server = Server(self, made, networks[self.network]["IPAddress"], key)
@@ -218,6 +228,8 @@ class Ground:
                 client.remove_network(found["Id"])
 
     def close(self) -> None:
-        for container in self.containers:
-            self.client.remove_container(container, force=True, v=True)
+        # By label: a container whose start failed is in no list of ours.
+        mine = {"label": f"{LABEL}={os.getpid()}", "network": self.network}
+        for found in self.client.containers(all=True, filters=mine):
+            self.client.remove_container(found["Id"], force=True, v=True)
         self.client.remove_network(self.network)

@@ -17,7 +17,9 @@ import yaml
 
 import contracts.server_errors
 from contracts.server_errors import SshRefused, SshUnavailable
+from tests.conftest import new_instance
 from tests.e2e.conftest import COMMAND, environment
+from tests.remains import remove_remains
 from tests.ssh.ground import PASSWORD, Ground, Server, key_text, public_text
 
 ROOT = Path(__file__).parents[2]
@@ -55,7 +57,7 @@ def cronium(
     (state / "secrets" / "SUDO_PASSWORD").write_text(PASSWORD)
     (state / "known_hosts").write_text("".join(known))
     variables = environment(state) | {
-        "CRONIUM_INSTANCE": f"docs-{state.name}",
+        "CRONIUM_INSTANCE": new_instance("docs"),
         "CRONIUM_SSH_KNOWN_HOSTS": str(state / "known_hosts"),
     }
 
@@ -72,7 +74,10 @@ def cronium(
     begun = run("dev", "--background")
     assert begun.returncode == 0, begun.stderr
     yield run
-    assert run("down").returncode == 0
+    try:
+        assert run("down").returncode == 0
+    finally:
+        remove_remains(variables["CRONIUM_INSTANCE"])
 
 
 def ours(value: Any, fleet: dict[str, Server]) -> Any:

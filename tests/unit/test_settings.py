@@ -234,6 +234,13 @@ def test_an_unknown_variable_is_warned_of_with_the_nearest(
         ("CRONIUM_ROLE", "boss"),
         ("CRONIUM_DOCKER_BLOCKED_NETWORKS", "not-a-network"),
         ("CRONIUM_DOCKER_BLOCKED_NETWORKS", '["10.0.0.0/8"'),
+        ("CRONIUM_DOCKER_EGRESS_POOL", "somewhere"),
+        ("CRONIUM_DOCKER_EGRESS_POOL", "10.213.0.1/16"),
+        ("CRONIUM_DOCKER_EGRESS_POOL", "10.213.0.0/27"),
+        ("CRONIUM_DOCKER_EGRESS_POOL", "8.8.0.0/16"),
+        ("CRONIUM_DOCKER_EGRESS_POOL", "127.0.0.0/16"),
+        ("CRONIUM_DOCKER_EGRESS_POOL", "fd00::/64"),
+        ("CRONIUM_DOCKER_EGRESS_POOL", "[]"),
         ("CRONIUM_DOCKER_SLOTS", "0"),
         ("CRONIUM_GATEWAY_PORT", "70000"),
         ("CRONIUM_INSTANCE", "a b"),
@@ -245,6 +252,17 @@ def test_values_out_of_range_are_refused(
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError, match=f"^{name}: "):
         load_settings()
+
+
+def test_the_pool_of_the_egress_network_is_a_list_of_private_ranges(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CRONIUM_DOCKER_EGRESS_POOL", "10.9.0.0/16,100.64.4.0/26")
+    assert load_settings().docker.egress_pool == ["10.9.0.0/16", "100.64.4.0/26"]
+    monkeypatch.setenv("CRONIUM_DOCKER_EGRESS_POOL", "203.0.113.9")
+    with pytest.raises(SettingsError, match=r"private IPv4 ranges of /8 to /26") as no:
+        load_settings()
+    assert "203.0.113.9" not in str(no.value)
 
 
 def test_the_host_id_is_made_once_and_kept(tmp_path: Path) -> None:
