@@ -45,9 +45,9 @@ _cronium_send() {
 # in any case: here-strings bring one, and it is white space after JSON.
 _cronium_write_request() {
   _cronium_request="$1 $2 HTTP/1.1"$'\nHost: cronium\n'$_cronium_head
-  if [[ $1 != GET ]]; then _cronium_request+=$'\n'"Content-Length: $((${#3} + 1))"; fi
+  if [[ -n $3 ]]; then _cronium_request+=$'\n'"Content-Length: $((${#3} + 1))"; fi
   _cronium_request=${_cronium_request//$'\n'/$'\r\n'}$'\r\n\r\n'
-  if [[ $1 != GET ]]; then _cronium_request+=$3$'\n'; fi
+  if [[ -n $3 ]]; then _cronium_request+=$3$'\n'; fi
 }
 
 # _cronium_relay: sends the request by way of relay.pl and sets answer; returns not 0 when
