@@ -75,8 +75,68 @@ _cronium_escape() {
 
 # --- JSON, read ---------------------------------------------------------------------------
 
+# _cronium_scan text: whether it is JSON, without any tool; quick for what is short.
+_cronium_scan() {
+  local LC_ALL=C rest=$1 open='' want='value' token space=$' \t\r\n'
+  while :; do
+    rest=${rest#"${rest%%[!"$space"]*}"}
+    if ! _cronium_token; then return 1; fi
+    case "$want:$token" in
+      'value:[' | 'item:[') open+="]" want='item' ;;
+      'value:{' | 'item:{') open+="}" want='name' ;;
+      'more:]' | 'more:}' | 'item:]' | 'name:}')
+        if [[ ${open: -1} != "$token" ]]; then return 1; fi
+        open=${open%?} want='more'
+        ;;
+      more:,) if [[ ${open: -1} == "]" ]]; then want='value'; else want='key'; fi ;;
+      key:text | name:text) want='colon' ;;
+      colon::) want='value' ;;
+      value:text | item:text | value:other | item:other) want='more' ;;
+      *) return 1 ;;
+    esac
+    if [[ -z $open ]]; then break; fi
+  done
+  [[ $want == more && $rest != *[!$space]* ]]
+}
+
+# _cronium_token: takes one token of JSON from rest: a sign, text or other. Regular
+# expressions are slow in bash; most tokens need none.
+_cronium_token() {
+  local pattern=$'^"([^"\\\\\x01-\x1f]|\\\\(["\\\\/bfnrt]|u[0-9A-Fa-f]{4}))*"'
+  token=${rest:0:1}
+  case $token in
+    '[' | ']' | '{' | '}' | : | ,) rest=${rest:1} ;;
+    \")
+      token=${rest:1}
+      token=${token%%\"*}
+      if [[ $token == *[\\$'\x01'-$'\x1f']* || $rest != "\"$token\""* ]]; then
+        if [[ ! $rest =~ $pattern ]]; then return 1; fi
+        rest=${rest:${#BASH_REMATCH[0]}}
+      else
+        rest=${rest:${#token}+2}
+      fi
+      token=text
+      ;;
+    *)
+      token=${rest%%[]\}:,"$space"]*}
+      rest=${rest:${#token}}
+      case $token in
+        true | false | null | 0) ;;
+        [1-9]*) [[ $token != *[!0-9]* ]] || _cronium_number "$token" || return 1 ;;
+        *) _cronium_number "$token" || return 1 ;;
+      esac
+      token=other
+      ;;
+  esac
+}
+
+# _cronium_valid text: whether it is JSON.
 _cronium_valid() {
   local _cronium_tool
+  if ((${#1} <= 400)); then
+    _cronium_scan "$1"
+    return
+  fi
   _cronium_find jq python3 node || return 0
   printf '%s' "$1" | case $_cronium_tool in
     jq) command jq -es 'length == 1' ;;

@@ -4,13 +4,15 @@
 # shells find it by this file.
 _CRONIUM_RELAY=
 _CRONIUM_FOLDER=${BASH_SOURCE[0]%/*}
-if [[ $CRONIUM_API == unix:/run/cronium/* ]]; then _CRONIUM_RELAY=/dev/shm/.cronium-relay; fi
+if [[ $CRONIUM_API == unix:/run/cronium/* ]] && ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] > 400)); then
+  _CRONIUM_RELAY=/dev/shm/.cronium-relay
+fi
 
 # _cronium_choose: sets _cronium_tool, which the caller has made local. What only brings
 # bytes to a socket starts many times faster than what speaks HTTP.
 _cronium_choose() {
   if [[ $CRONIUM_API == unix:* ]] && _cronium_find nc.openbsd socat; then return 0; fi
-  _cronium_find curl python3 node
+  _cronium_find curl python3 node ${_CRONIUM_RELAY:+perl}
 }
 
 # _cronium_send method path body key: one request; sets _cronium_status, _cronium_type and
@@ -19,7 +21,7 @@ _cronium_choose() {
 _cronium_send() {
   local LC_ALL=C _cronium_tool _cronium_head _cronium_request answer='' code=0
   if ! _cronium_choose; then
-    _cronium_fail "one of curl, python3, node, nc.openbsd or socat is needed to reach the executor; this image has none"
+    _cronium_fail "one of curl, python3, node, nc.openbsd or socat is needed to reach the executor, or in a sandbox perl; there is none"
     return 3
   fi
   _cronium_head="Authorization: Bearer $CRONIUM_TOKEN"$'\nContent-Type: application/json'
@@ -31,10 +33,14 @@ _cronium_send() {
       if [[ $answer == late ]]; then return 28; fi
       if _cronium_parse "$answer"; then return 0; fi
     fi
-    if [[ $_cronium_tool == nc.openbsd || $_cronium_tool == socat ]]; then
-      _cronium_send_bytes
-      return
-    fi
+    case $_cronium_tool in
+      nc.openbsd | socat)
+        _cronium_send_bytes
+        return
+        ;;
+      # With nothing but the relay: it is there when the call is made again.
+      perl) _cronium_tried='' && return 7 ;;
+    esac
   fi
   answer=$(_cronium_send_http "$@") || code=$?
   if ((code == 0 || code == 141)); then _cronium_split "$answer"; fi
@@ -54,7 +60,8 @@ _cronium_write_request() {
 # that is not possible. The first call finds no relay: it starts one for the next.
 _cronium_relay() {
   local port size=
-  if [[ -z $_CRONIUM_RELAY ]]; then return 1; fi
+  # What is much too large is refused, and the relay would hang up: that ends a shell.
+  if [[ -z $_CRONIUM_RELAY ]] || ((${#_cronium_request} > 2000000)); then return 1; fi
   if ! IFS=' ' read -r port _ 2>/dev/null <"$_CRONIUM_RELAY"; then
     _cronium_start_relay
     return 1

@@ -22,6 +22,7 @@ from tests.compat.channel import EVENT, EXECUTION, TOKEN, Channel, serve_later, 
 from tests.compat.script import Bench, Ran
 from tests.compat.steps import Case
 from tests.unit.channel import MemoryVariables
+from tests.unit.test_sdk_channel import only
 
 BASH = EventType.BASH
 # Waits for the relay, so that what follows goes by way of it.
@@ -373,6 +374,33 @@ def test_what_is_too_large_is_refused_with_the_limit(
 ) -> None:
     ran = tried(bench, "cronium_output \"$(printf 'ü%.0s' $(seq 800000))\"")
     expect(ran, "", 1, "Error: API Error (413): at most 1 MiB a call\n")
+
+
+def test_what_the_relay_would_not_take_is_refused_all_the_same(
+    bench: Bench, channel: Channel
+) -> None:
+    ran = tried(
+        bench,
+        "printf -v x '%5000000s' x; cronium_output \"$x\" || cronium_get_variable N",
+        before=READY,
+    )
+    expect(ran, "1\n", err="Error: API Error (413): at most 1 MiB a call\n")
+
+
+def test_the_relay_alone_is_enough(channel: Channel, place: Path) -> None:
+    """As in an image in which there is nothing but what Debian cannot do without."""
+    with serving(channel, place.parent / "api.sock") as address:
+        bench = Bench(place.parent, address, path=only(place.parent, "perl"))
+        ran = bench.run(
+            BASH,
+            "_CRONIUM_RELAY=$PWD/relay; cronium_set_condition yes\n"
+            "cronium_set_variable N '{\"a\": [1]}'; read -r _ pid < relay; kill $pid\n"
+            "cronium_progress 0.5",
+        )
+    expect(ran, "")
+    assert channel.condition is True
+    assert channel.variables == {"N": {"a": [1]}}
+    assert channel.progress == [{"fraction": 0.5, "text": ""}]
 
 
 def test_a_trap_of_the_script_speaks_in_the_middle_of_a_call(

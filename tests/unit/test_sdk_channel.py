@@ -345,7 +345,7 @@ def test_bash_without_tools_says_which_it_needs(tmp_path: Path) -> None:
     assert ran.out == '{"a": 1}\n1\n'
     assert ran.err == (
         "Error: one of curl, python3, node, nc.openbsd or socat is needed to reach the "
-        "executor; this image has none\n"
+        "executor, or in a sandbox perl; there is none\n"
     )
 
 
