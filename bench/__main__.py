@@ -32,9 +32,10 @@ that the script prints as its first act, against create, attach and start by the
 with the same body. *Line latency* is from the script's clock to a WebSocket subscriber.
 *Lines a second* are counted at a subscriber. *Helper calls* are measured by the script
 itself, in turns `input`, `progress`, `get_variable` and `increment_variable`; the last
-two go on to the gateway and its database. In Bash each call starts a program that
-speaks HTTP. *Start of Python* is `python -c pass` against import and first use of the
-helper, in the sandbox. All parts, the measuring too, share the machine.
+two go on to the gateway and its database. In Bash the first call starts a relay, which
+those that are measured go through. *Start of Python* is `python -c pass` against import
+and first use of the helper, in the sandbox. All parts, the measuring too, share
+the machine.
 """
 
 

@@ -1,7 +1,7 @@
 """Answers as a shell wants them: text, so that a script needs no program for JSON.
 
 Who sends `Accept: text/x-cronium` gets the one part of the answer that the call is for:
-a text as it is, other values as JSON, and of a refusal its message. A full stop follows,
+text as it is, other values as JSON, and of a refusal its message. A full stop follows,
 because a shell drops the line ends at the end of what it reads. What is large or has a
 character that a shell cannot hold is answered as JSON all the same.
 """

@@ -118,7 +118,9 @@ class ChannelServer:
         status, retry_after = 200, None
         try:
             async with asyncio.timeout(channel.run.limits.call_seconds):
-                media_type, body = _succeeded(request, *await self._do(channel, request))
+                media_type, body = _succeeded(
+                    request, *await self._do(channel, request)
+                )
         except Exception as error:
             refusal = _refusal(channel.run, error)
             status, retry_after = refusal.status, refusal.retry_after

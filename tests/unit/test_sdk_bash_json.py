@@ -14,7 +14,7 @@ FOLDER = Path(sdk.__file__).parent / "bash"
 SCAN = (
     f". {FOLDER}/json.sh; . {FOLDER}/request.sh; set -euo pipefail\n"
     "while IFS= read -r -d '' text; do\n"
-    "if _cronium_valid \"$text\"; then echo yes; else echo no; fi; done"
+    'if _cronium_valid "$text"; then echo yes; else echo no; fi; done'
 )
 LEAVES = [0, -1.5, 1e30, 10**30, "a", '"\\/\b\t', "ü☃", True, False, None, "", [], {}]
 CHANGES = '[]{},:"\\0-1e.tn \n\x01\x7f'

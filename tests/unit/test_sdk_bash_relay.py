@@ -1,6 +1,6 @@
 """The Bash helper's relay: as fast as it is, a script must not notice that it is there.
 
-In a sandbox cronium.sh starts it by itself; here, on the machine, the scripts ask for it.
+In a sandbox cronium.sh starts it by itself; here, on the machine, scripts ask for it.
 """
 
 import asyncio
@@ -136,7 +136,8 @@ STRICT = "set -euo pipefail\n"
         ("x=$(cronium_get_variable N); echo \"<$x>\"", "<1>\n"),
         ("cronium_get_variable N | cat | { read -r x; echo $x; }", "1\n"),
         ("echo a | { cronium_get_variable N; cat; }", "1\na\n"),
-        ("exec 61>&1 62>&1; cronium_get_variable N; echo x >&61; echo y >&62", "1\nx\ny\n"),
+        ("exec 61>&1 62>&1; cronium_get_variable N; echo x >&61; echo y >&62",
+         "1\nx\ny\n"),
         ("exec 61<&- 62<&-; cronium_get_variable N", "1\n"),
         ("set -o posix; cronium_get_variable N", "1\n"),
         ("set -f; IFS=13; shopt -s nocasematch; cronium_get_variable N", "1\n"),
@@ -243,9 +244,7 @@ def test_an_increment_whose_answer_was_lost_counts_once(
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 409, 413, 429])
-def test_a_refusal_is_told_at_once(
-    status: int, bench: Bench, channel: Channel
-) -> None:
+def test_a_refusal_is_told_at_once(status: int, bench: Bench, channel: Channel) -> None:
     channel.faults = [status] * 9
     ran = tried(bench, "cronium_get_variable N || echo code $?")
     said = f"Error: API Error ({status}): told to answer {status}\n"
@@ -345,7 +344,8 @@ def test_somebody_else_at_its_port_is_no_problem(bench: Bench, place: Path) -> N
 
 
 @pytest.mark.parametrize(
-    "text", ["", "x y\n", "99999999 1\n", "1 1\n"],
+    "text",
+    ["", "x y\n", "99999999 1\n", "1 1\n"],
     ids=["empty", "no number", "no port", "closed port"],
 )
 def test_a_broken_place_is_done_without(text: str, bench: Bench, place: Path) -> None:
@@ -445,5 +445,5 @@ def test_the_token_is_on_no_command_line(bench: Bench, place: Path) -> None:
 
 
 def test_outside_of_sandboxes_no_relay_is_started(bench: Bench) -> None:
-    ran = bench.run(BASH, "cronium_get_variable N; echo \"<$_CRONIUM_RELAY>\"")
+    ran = bench.run(BASH, 'cronium_get_variable N; echo "<$_CRONIUM_RELAY>"')
     expect(ran, "1\n<>\n")

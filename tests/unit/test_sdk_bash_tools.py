@@ -10,9 +10,8 @@ import pytest
 
 from contracts.events import EventType
 from engines.channel import Channel, ChannelRun, ChannelServer
-from tests.compat.channel import EVENT, EXECUTION, TOKEN
+from tests.compat.channel import EVENT, EXECUTION, TOKEN, serving
 from tests.compat.channel import Channel as Script
-from tests.compat.channel import serving
 from tests.compat.script import Bench, Ran
 from tests.unit.channel import MemoryVariables
 from tests.unit.test_sdk_channel import only
@@ -59,7 +58,7 @@ async def test_one_program_is_enough_and_no_other_reads_json(
         "cronium_get_variable NONE; cronium_delete_variable N\n"
         "cronium_set_condition yes; cronium_get_condition; cronium_progress 0.5 ☃\n"
         "cronium_list_variables; cronium_set_variable 1 x || echo $?\n"
-        'cronium_output "$(printf \'ü%.0s\' $(seq 100000))"',
+        "cronium_output \"$(printf 'ü%.0s' $(seq 100000))\"",
     )
     assert ran.out == (
         '{\n  "é": [\n    1,\n    null\n  ]\n}\n1\na "b"\n\n\n'

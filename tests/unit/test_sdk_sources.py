@@ -94,7 +94,9 @@ def test_shellcheck_finds_nothing() -> None:
     assert done.stdout == ""
 
 
-@pytest.mark.parametrize("path", [*PYTHON, *NODE, *BASH, RELAY], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", [*PYTHON, *NODE, *BASH, RELAY], ids=lambda path: path.name
+)
 def test_no_file_is_too_long_and_each_says_what_it_is_for(path: Path) -> None:
     lines = path.read_text().splitlines()
     assert len(lines) <= MAX_LINES
