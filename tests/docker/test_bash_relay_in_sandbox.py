@@ -32,9 +32,7 @@ READY = (
     "cronium_get_variable N\nuntil [[ -s /dev/shm/.cronium-relay ]]; do\n"
     "((SECONDS < 30)) || exit 99; sleep 0.01; done\n"
 )
-GONE = (
-    "while pgrep -f relay.pl >/dev/null; do sleep 0.01; done; ! ps -eo stat | grep Z"
-)
+GONE = "while pgrep -f relay.pl >/dev/null; do sleep 0.01; done; ! ps -eo stat | grep Z"
 RunWith = Callable[..., Awaitable[Ran]]
 
 
