@@ -83,7 +83,7 @@ _cronium_try() {
       if [[ -z $problem ]]; then _cronium_check; else _cronium_fail "$problem"; fi
       return 1
     fi
-    command sleep "$(printf '%d.%03d' $((pause / 1000)) $((pause % 1000)))"
+    command sleep "$(printf '%d.%03d' "$((pause / 1000))" "$((pause % 1000))")"
     pause=$((pause * 2 > 1000 ? 1000 : pause * 2))
   done
 }

@@ -70,7 +70,7 @@ _cronium_relay() {
   {
     {
       printf '%d\n%s' "${#_cronium_request}" "$_cronium_request" >&61 &&
-        IFS= read -r size <&61
+        IFS= read -r -t "$((_CRONIUM_WAIT + 1))" size <&61
       case $size in
         late) answer=late ;;
         [1-9]*[!0-9]* | '' | [!1-9]*) ;;
@@ -114,7 +114,7 @@ _cronium_send_bytes() {
   fi
   if _cronium_parse "$answer"; then return 0; fi
   if ((${SECONDS:-0} - begin >= _CRONIUM_WAIT - 1)); then return 28; fi
-  return $((code ? code : 52))
+  return "$((code ? code : 52))"
 }
 
 # _cronium_parse answer: takes an answer apart that is HTTP and complete.

@@ -150,6 +150,7 @@ STRICT = "set -euo pipefail\n"
         ("trap 'echo bye' EXIT; cronium_get_variable N; exit 7", "1\nbye\n"),
         ("trap 'echo err' ERR; set -E; cronium_get_variable N; false || true", "1\n"),
         ("trap 'echo pipe' PIPE; cronium_get_variable N", "1\n"),
+        ("trap 'echo alarm' ALRM; cronium_get_variable N; kill -ALRM $$", "1\nalarm\n"),
         ("trap 'echo child' CHLD; trap - CHLD; cronium_get_variable N; wait", "1\n"),
         ("cronium_get_variable N; exec echo end", "1\nend\n"),
     ],
@@ -331,6 +332,16 @@ def test_a_relay_that_ends_in_the_middle_of_a_call_is_done_without(
     expect(ran, "2\n")
 
 
+def test_a_relay_that_is_stopped_is_done_without(bench: Bench, place: Path) -> None:
+    ran = tried(
+        bench,
+        "_CRONIUM_WAIT=1; read -r _ pid < relay; kill -STOP $pid\n"
+        "cronium_increment_variable N",
+        before=READY,
+    )
+    expect(ran, "2\n")
+
+
 def test_somebody_else_at_its_port_is_no_problem(bench: Bench, place: Path) -> None:
     """As after a relay that ended: its place is there, its port is another's."""
     with serving(Channel(), None) as other:
@@ -395,6 +406,7 @@ def test_the_relay_alone_is_enough(channel: Channel, place: Path) -> None:
             BASH,
             "_CRONIUM_RELAY=$PWD/relay; cronium_set_condition yes\n"
             "cronium_set_variable N '{\"a\": [1]}'; read -r _ pid < relay; kill $pid\n"
+            "while kill -0 $pid 2>/dev/null; do command sleep 0.01; done\n"
             "cronium_progress 0.5",
         )
     expect(ran, "")
