@@ -4,70 +4,36 @@ In a sandbox cronium.sh starts it by itself; here, on the machine, scripts ask f
 """
 
 import asyncio
-import contextlib
 import json
 import os
-import signal
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from contracts.events import EventType
 from engines.channel import ChannelRun, ChannelServer
 from tests.compat.bash import CASES
-from tests.compat.channel import EVENT, EXECUTION, TOKEN, Channel, serve_later, serving
-from tests.compat.script import Bench, Ran
+from tests.compat.channel import EVENT, EXECUTION, TOKEN, Channel, serving
+from tests.compat.script import Bench
 from tests.compat.steps import Case
 from tests.unit.channel import MemoryVariables
+from tests.unit.relay import (
+    ALONE,
+    BASH,
+    READY,
+    alive,
+    bench_fixture,
+    channel_fixture,
+    expect,
+    pid_of,
+    place_fixture,
+    tried,
+)
 from tests.unit.test_sdk_channel import only
 
-BASH = EventType.BASH
-# Waits for the relay, so that what follows goes by way of it.
-READY = (
-    "_CRONIUM_RELAY=$PWD/relay\n_cronium_start_relay\n"
-    "until [[ -s $_CRONIUM_RELAY ]]; do command sleep 0.01; done\n"
-)
-# What a shell falls back to would make the same calls; here they must not be made.
-ALONE = "_cronium_send_http() { return 7; }\n_cronium_send_bytes() { return 7; }\n"
-
-
-@pytest.fixture
-def channel() -> Channel:
-    return Channel(variables={"N": 1})
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Iterator[Path]:
-    """Where the relay says how it is found; it is ended after the test."""
-    path = tmp_path / "relay"
-    yield path
-    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-        os.kill(pid_of(path), signal.SIGKILL)
-
-
-@pytest.fixture
-def bench(channel: Channel, tmp_path: Path, place: Path) -> Iterator[Bench]:
-    with serving(channel, tmp_path / "api.sock") as address:
-        yield Bench(tmp_path, address)
-
-
-def pid_of(place: Path) -> int:
-    return int(place.read_text().split()[1])
-
-
-def alive(place: Path) -> bool:
-    return Path(f"/proc/{pid_of(place)}").exists()
-
-
-def tried(bench: Bench, script: str, before: str = READY + ALONE, **env: str) -> Ran:
-    return bench.run(BASH, before + script, **env)
-
-
-def expect(ran: Ran, out: str, code: int = 0, err: str = "") -> None:
-    assert (ran.out, ran.err, ran.code) == (out, err, code)
+# Used by their names.
+__all__ = ["bench_fixture", "channel_fixture", "place_fixture"]
 
 
 def test_calls_go_over_one_connection(bench: Bench, channel: Channel) -> None:
@@ -223,148 +189,6 @@ def test_one_relay_is_enough_for_all_shells(bench: Bench, place: Path) -> None:
     )
     expect(ran, "1\n" * 8)
     assert alive(place)
-
-
-@pytest.mark.parametrize(
-    "faults", [[502, 503, 504, 503], ["close", "close"], [500, 500], ["close", 500]]
-)
-def test_an_executor_that_is_away_for_a_while_is_waited_for(
-    faults: list[object], bench: Bench, channel: Channel
-) -> None:
-    channel.faults = list(faults)
-    expect(tried(bench, "cronium_get_variable N"), "1\n")
-    assert len(channel.requests) == len(faults) + 1
-
-
-def test_an_increment_whose_answer_was_lost_counts_once(
-    bench: Bench, channel: Channel
-) -> None:
-    channel.faults = [None, "lost", 503, "lost", "close"]
-    ran = tried(bench, "cronium_increment_variable N; cronium_increment_variable N")
-    expect(ran, "2\n3\n")
-
-
-@pytest.mark.parametrize("status", [400, 401, 403, 409, 413, 429])
-def test_a_refusal_is_told_at_once(status: int, bench: Bench, channel: Channel) -> None:
-    channel.faults = [status] * 9
-    ran = tried(bench, "cronium_get_variable N || echo code $?")
-    said = f"Error: API Error ({status}): told to answer {status}\n"
-    expect(ran, "code 1\n", err=said)
-    assert len(channel.requests) == 1
-
-
-def test_an_executor_that_restarts_is_waited_for(
-    channel: Channel, tmp_path: Path, place: Path
-) -> None:
-    thread = serve_later(channel, tmp_path / "api.sock", 0.8)
-    try:
-        bench = Bench(tmp_path, str(tmp_path / "api.sock"))
-        ran = tried(bench, "cronium_get_variable N")
-    finally:
-        channel.released.set()
-        thread.join()
-    expect(ran, "1\n")
-
-
-def test_a_connection_that_was_closed_meanwhile_is_made_anew(
-    channel: Channel, tmp_path: Path, place: Path
-) -> None:
-    socket, found = tmp_path / "api.sock", []
-    script = (
-        "cronium_get_variable N; : > a\n"
-        "until [[ -e go ]]; do command sleep 0.01; done; cronium_get_variable N"
-    )
-
-    def run() -> None:
-        found.append(tried(Bench(tmp_path, str(socket)), script))
-
-    thread = threading.Thread(target=run)
-    with serving(channel, socket):
-        thread.start()
-        wait_for(tmp_path / "a")
-    with serving(Channel(variables={"N": 2}), socket):
-        (tmp_path / "go").touch()
-        thread.join()
-    expect(found[0], "1\n2\n")
-
-
-def wait_for(path: Path) -> None:
-    end = time.monotonic() + 30
-    while not path.exists():
-        assert time.monotonic() < end, f"{path} did not appear"
-        time.sleep(0.01)
-
-
-def test_without_an_answer_in_time_it_is_said(bench: Bench, channel: Channel) -> None:
-    channel.faults = ["hang"] * 9
-    ran = tried(bench, "cronium_get_variable N || echo $?", "_CRONIUM_WAIT=1\n" + READY)
-    assert ran.out == "1\n"
-    assert ran.err.startswith("Error: the executor did not answer within 1 s; try")
-
-
-@pytest.mark.parametrize("signal", ["KILL", "TERM"])
-def test_a_relay_that_is_ended_is_done_without_and_started_anew(
-    signal: str, bench: Bench, channel: Channel, place: Path
-) -> None:
-    ran = tried(
-        bench,
-        f"cronium_get_variable N; read -r port pid < relay; kill -{signal} $pid\n"
-        "while kill -0 $pid 2>/dev/null; do command sleep 0.01; done\n"
-        "cronium_get_variable N; unset _cronium_tried; cronium_get_variable N\n"
-        "until read -r _ new < relay; [[ $new != $pid ]]; do command sleep 0.01; done\n"
-        "cronium_get_variable N",
-        before=READY,
-    )
-    expect(ran, "1\n" * 4)
-    assert alive(place)
-
-
-def test_a_relay_that_ends_in_the_middle_of_a_call_is_done_without(
-    bench: Bench, channel: Channel
-) -> None:
-    channel.faults = ["hang"]
-    ran = tried(
-        bench,
-        "read -r port pid < relay; { sleep 0.5; kill -9 $pid; } &\n"
-        "cronium_increment_variable N",
-        before=READY,
-    )
-    expect(ran, "2\n")
-
-
-def test_a_relay_that_is_stopped_is_done_without(bench: Bench, place: Path) -> None:
-    ran = tried(
-        bench,
-        "_CRONIUM_WAIT=1; read -r _ pid < relay; kill -STOP $pid\n"
-        "cronium_increment_variable N",
-        before=READY,
-    )
-    expect(ran, "2\n")
-
-
-def test_somebody_else_at_its_port_is_no_problem(bench: Bench, place: Path) -> None:
-    """As after a relay that ended: its place is there, its port is another's."""
-    with serving(Channel(), None) as other:
-        place.write_text(f"{other.rsplit(':', 1)[1]} 0\n")
-        ran = bench.run(BASH, "_CRONIUM_RELAY=$PWD/relay; cronium_get_variable N")
-    expect(ran, "1\n")
-    end = time.monotonic() + 30
-    while place.read_text().endswith(" 0\n"):
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", "x y\n", "99999999 1\n", "1 1\n"],
-    ids=["empty", "no number", "no port", "closed port"],
-)
-def test_a_broken_place_is_done_without(text: str, bench: Bench, place: Path) -> None:
-    place.write_text(text)
-    Path(f"{place}.lock").mkdir()  # No relay can come.
-    ran = bench.run(BASH, "_CRONIUM_RELAY=$PWD/relay; cronium_get_variable N")
-    expect(ran, "1\n")
-    place.unlink()
 
 
 def test_values_of_a_megabyte_arrive_whole(bench: Bench, channel: Channel) -> None:
