@@ -48,6 +48,7 @@ def works(local: Local, quick: bool) -> dict[str, Work]:
     lines, runs = (100_000, 100) if quick else (400_000, 1000)
     found: dict[str, Work] = {
         "end to end": lambda: measures.end_to_end(local, rounds),
+        "each its own container": lambda: measures.end_to_end_cold(rounds),
         "our share": lambda: measures.our_share(local, rounds),
         "latency": lambda: measures.latency(local, 5 if quick else 20),
         "throughput": lambda: measures.throughput(local, lines),
@@ -77,8 +78,6 @@ async def measure(quick: bool, only: str = "") -> list[Row]:
             with console.status(name):
                 rows.append(await work())
             console.print(f"{name}: {rows[-1].ours} {rows[-1].compared}")
-    with console.status("each its own container"):
-        rows.insert(1, await measures.end_to_end_cold(rounds))
     return rows
 
 
