@@ -17,6 +17,7 @@ from contracts.errors import (
 from contracts.validation import path_of
 from gateway.errors import GatewayError
 from gateway.models import ErrorAnswer, ErrorBody
+from gateway.security import headers_for
 
 
 def install(app: FastAPI) -> None:
@@ -37,10 +38,7 @@ def _answer(
 
 async def _gateway_error(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, GatewayError)
-    challenge = {"WWW-Authenticate": 'Bearer realm="cronium"'}
-    return _answer(
-        error.http_status, _body(error), challenge if error.http_status == 401 else None
-    )
+    return _answer(error.http_status, _body(error), error.headers)
 
 
 async def _variable_error(_request: Request, error: Exception) -> JSONResponse:
@@ -82,4 +80,5 @@ async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
     body = ErrorBody(
         type="GatewayError", message="The gateway met an unforeseen error.", hint=hint
     )
-    return _answer(500, body)
+    # This answer is made outside of the middleware that adds them to all others.
+    return _answer(500, body, headers_for(request.scope))

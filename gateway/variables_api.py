@@ -28,6 +28,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
     409: {"model": ErrorAnswer, "description": "Not what the caller expected."},
     413: {"model": ErrorAnswer, "description": "The body is too large."},
     422: {"model": ErrorAnswer, "description": "A key or value breaks a rule."},
+    429: {"model": ErrorAnswer, "description": "Too many requests."},
     503: {"model": ErrorAnswer, "description": "The database does not answer."},
 }
 _bearer = HTTPBearer(auto_error=False, description="A token of the gateway.")
@@ -62,7 +63,7 @@ IdempotencyKey = Annotated[
 
 def _variables(user: User, request: Request) -> Variables:
     services = services_of(request)
-    claims = claims_of(request, services.config.secret, VARIABLE_USERS)
+    claims = claims_of(request, VARIABLE_USERS)
     if not owns(claims, user):
         raise VariableNotFound("The variable is not set.")
     return services.variables

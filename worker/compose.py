@@ -92,11 +92,13 @@ def service_token(settings: Settings, host: str) -> Callable[[], str]:
 
 
 def _token(settings: Settings, host: str, scope: tokens.Scope) -> Callable[[], str]:
-    secret = gateway_secret(settings)
+    # At once, so that a secret that cannot be read is told of at the start.
+    gateway_secret(settings)
 
     def mint() -> str:
+        # Read anew each time: the key may have been replaced since.
         return tokens.mint(
-            secret,
+            gateway_secret(settings),
             scope,
             subject=host,
             lifetime_seconds=TOKEN_SECONDS,
