@@ -42,19 +42,25 @@ class Hooks:
         writing: The database.
         secret: Returns the gateway's secret of now.
         base_url: Where senders reach the gateway, without a slash at the end.
+        clock: Seconds since 1970.
     """
 
     def __init__(
-        self, writing: Writing, secret: Callable[[], str], base_url: str
+        self,
+        writing: Writing,
+        secret: Callable[[], str],
+        base_url: str,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._writing = writing
         self._secret = secret
         self._base_url = base_url
+        self.clock = clock
 
     async def create(self, spec: HookSpec) -> HookCreated:
         """Store a new hook; raises HookExists."""
         key, secret = secrets.token_urlsafe(_KEY_BYTES), _new_secret()
-        now = time.time()
+        now = self.clock()
         row = {
             "id": spec.id,
             "key_digest": digest(key),
@@ -76,7 +82,7 @@ class Hooks:
         row = await self._row(spec.id)
         changed = {
             "spec": spec.model_dump_json(),
-            "updated_at": time.time(),
+            "updated_at": self.clock(),
         }
         await self._update(spec.id, changed)
         return self._info({**row, **changed})
@@ -87,7 +93,7 @@ class Hooks:
         Raises HookUnknown.
         """
         row = await self._row(identifier)
-        secret, now = _new_secret(), time.time()
+        secret, now = _new_secret(), self.clock()
         current = [[sealed, now + grace_seconds] for sealed, _ in _valid(row, now)[:1]]
         kept = current if grace_seconds else []
         changed = {
@@ -163,7 +169,7 @@ class Hooks:
         try:
             found = [
                 unseal(self._secret(), place, sealed).encode()
-                for sealed, _ in _valid(row, time.time())
+                for sealed, _ in _valid(row, self.clock())
             ]
         except SealBroken:
             raise HookSecretLost from None
@@ -180,7 +186,7 @@ class Hooks:
             url=f"{self._base_url}/hooks/{key}",
             created_at=datetime.fromtimestamp(row["created_at"], UTC),
             updated_at=datetime.fromtimestamp(row["updated_at"], UTC),
-            secrets=len(_valid(row, time.time())),
+            secrets=len(_valid(row, self.clock())),
         )
 
     def _sealed(self, identifier: str, secret: str) -> str:

@@ -29,6 +29,8 @@ class Call:
     """One call whose signature is right."""
 
     hook: str
+    salt: str
+    """Tells a hook from one of the same id that was deleted."""
     identity: str
     """What the signature covers, as a digest."""
     remember_seconds: float
@@ -50,7 +52,7 @@ class Call:
     @property
     def execution_id(self) -> str:
         """The execution that this call starts: the same for its retries."""
-        return "h" + digest(f"{self.hook}/{self.key_mark or self.signature_mark}")[:39]
+        return "h" + digest(f"{self.salt}/{self.key_mark or self.signature_mark}")[:39]
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,6 +133,7 @@ class _Reception:
         value = input_of(spec, self._request.headers, body)
         call = Call(
             hook=spec.id,
+            salt=digest(self._key),
             identity=proof.identity,
             remember_seconds=proof.remember_seconds,
             body=digest(body),

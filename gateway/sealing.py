@@ -35,12 +35,12 @@ def unseal(secret: str, place: str, sealed: str) -> str:
 
     Raises SealBroken.
     """
-    data = base64.b64decode(sealed)
     for key in all_keys(secret):
         try:
+            data = base64.b64decode(sealed)
             nonce, rest = data[:_NONCE_BYTES], data[_NONCE_BYTES:]
             return AESGCM(_derived(key)).decrypt(nonce, rest, place.encode()).decode()
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             continue
     raise SealBroken
 

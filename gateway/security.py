@@ -90,7 +90,12 @@ class BodyLimit:
             size += len(message.get("body", b""))
             # What is announced need not be waited for.
             if size > limit or (announced.isdigit() and int(announced[:18]) > limit):
-                raise HTTPException(413, f"The body has more than {limit} bytes.")
+                # The rest is not waited for.
+                raise HTTPException(
+                    413,
+                    f"The body has more than {limit} bytes.",
+                    {"Connection": "close"},
+                )
             return message
 
         await self._app(scope, receive_counted, send)
