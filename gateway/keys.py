@@ -48,11 +48,7 @@ def load_or_create_secret(path: Path) -> str:
     if not path.exists():
         _create(path)
     secret = path.read_text(encoding="ascii").strip()
-    if any(len(key) < KEY_BYTES for key in all_keys(secret) or [""]):
-        raise TokenRefused(
-            f"The secret in {path} is shorter than {KEY_BYTES} characters.",
-            hint="Delete the file; a good one is made at the next start.",
-        )
+    _check(path, secret)
     if path.stat().st_mode & 0o077:
         path.chmod(0o600)
     return secret
@@ -114,14 +110,30 @@ class SecretFile:
             self._seen = mark
 
 
-def _keys(secret: str) -> list[tuple[str, float | None]]:
-    found: list[tuple[str, float | None]] = []
+def _check(path: Path, secret: str) -> None:
+    hint = "Delete the file; a good one is made at the next start."
+    try:
+        keys = all_keys(secret) or [""]
+    except ValueError:
+        raise TokenRefused(
+            f"{path}: expected a key on each line, and after all but the first the "
+            "seconds since 1970 until which it is good.",
+            hint=hint,
+        ) from None
+    if any(len(key) < KEY_BYTES for key in keys):
+        raise TokenRefused(
+            f"The secret in {path} is shorter than {KEY_BYTES} characters.", hint=hint
+        )
+
+
+def _keys(secret: str) -> list[tuple[str, int | None]]:
+    found: list[tuple[str, int | None]] = []
     for line in secret.strip().splitlines():
         if not found:
             found.append((line.strip(), None))
             continue
         key, _, until = line.strip().partition(" ")
-        found.append((key, float(until or 0)))
+        found.append((key, int(until or 0)))
     return found
 
 

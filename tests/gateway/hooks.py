@@ -90,8 +90,12 @@ async def new_hook(gateway: Gateway, identifier: str = "h1", **more: Any) -> Sen
 
 async def started(client: Client, answer: httpx.Response) -> EventRequest:
     """Return what Temporal was asked to start."""
-    handle: WorkflowHandle[Any, Any]
-    handle = client.get_workflow_handle(answer.json()["workflowId"])
+    return await asked(client, answer.json()["workflowId"])
+
+
+async def asked(client: Client, workflow: str) -> EventRequest:
+    """Return the argument that a workflow was started with."""
+    handle: WorkflowHandle[Any, Any] = client.get_workflow_handle(workflow)
     first = (await handle.fetch_history()).events[0]
     payloads = first.workflow_execution_started_event_attributes.input.payloads
     (request,) = await data_converter.decode(payloads, [EventRequest])
