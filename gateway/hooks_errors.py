@@ -43,11 +43,6 @@ class HookAddressBlocked(HookError):
         "CRONIUM_GATEWAY_TRUSTED_PROXIES as well, or all calls seem to be the proxy's."
     )
 
-    @property
-    def headers(self) -> dict[str, str]:
-        """The body was not read and is not waited for."""
-        return {"Connection": "close"}
-
 
 class HookUnsigned(HookError):
     """The call has no signature of a form that this hook takes."""
@@ -101,11 +96,6 @@ class HookBodyTooLarge(HookError):
 
     http_status = 413
     hint = "Send less, or raise the hook's `maxBodyBytes`."
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """The rest of the body is not waited for."""
-        return {"Connection": "close"}
 
 
 class HookBodyUnsupported(HookError):

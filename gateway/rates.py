@@ -10,6 +10,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 
 _MAX_KEYS = 20_000
+# Sums of intervals are not exact.
+_SLACK_SECONDS = 1e-6
 
 
 class Rates:
@@ -48,8 +50,8 @@ class Rates:
     def wait(self, key: Hashable, per_minute: float, burst: int) -> float:
         """Return the seconds until the next one is taken, without counting it."""
         ahead = self._full_at.get(key, 0.0) - self._clock()
-        # A hair of slack: sums of intervals are not exact.
-        return max(0.0, ahead - (burst - 1) * 60.0 / per_minute - 1e-6)
+        wait = ahead - (burst - 1) * 60.0 / per_minute
+        return wait if wait > _SLACK_SECONDS else 0.0
 
 
 def address_key(address: str) -> str:

@@ -25,6 +25,8 @@ _DOCS = (
 )
 
 
+# Content-Length from 10,000,000 on.
+_LONG_DIGITS = 8
 # Said only where the answer came by TLS, which a trusted proxy may tell.
 _TLS_ALWAYS = "max-age=31536000"
 
@@ -82,23 +84,32 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         size, limit = 0, self._limit_of(scope["path"])
-        announced = Headers(scope=scope).get("content-length", "")
+        headers = Headers(scope=scope)
+        announced = headers.get("content-length", "")
+        # A short rest is read after the answer, or many clients would not see that;
+        # for one that may never end nobody waits.
+        endless = "transfer-encoding" in headers or len(announced) >= _LONG_DIGITS
+        complete = False
+        too_large = f"The body has more than {limit} bytes."
 
         async def receive_counted() -> Message:
-            nonlocal size
+            nonlocal size, complete
+            # What is announced need not be waited for.
+            if announced.isdigit() and int(announced[:18]) > limit:
+                raise HTTPException(413, too_large)
             message = await receive()
             size += len(message.get("body", b""))
-            # What is announced need not be waited for.
-            if size > limit or (announced.isdigit() and int(announced[:18]) > limit):
-                # The rest is not waited for.
-                raise HTTPException(
-                    413,
-                    f"The body has more than {limit} bytes.",
-                    {"Connection": "close"},
-                )
+            if size > limit:
+                raise HTTPException(413, too_large)
+            complete = not message.get("more_body", False)
             return message
 
-        await self._app(scope, receive_counted, send)
+        async def send_and_close(message: Message) -> None:
+            if message["type"] == "http.response.start" and endless and not complete:
+                MutableHeaders(scope=message)["Connection"] = "close"
+            await send(message)
+
+        await self._app(scope, receive_counted, send_and_close)
 
     def _limit_of(self, path: str) -> int:
         for beginning, limit in self._larger.items():
