@@ -19,6 +19,13 @@ from gateway.errors import GatewayError
 from gateway.models import ErrorAnswer, ErrorBody
 from gateway.security import headers_for
 
+_HINTS = {
+    400: "Send the body as JSON in UTF-8.",
+    404: "See /docs for what there is.",
+    405: "See /docs for what there is.",
+    413: "Send less in one request.",
+}
+
 
 def install(app: FastAPI) -> None:
     """Answer failures of `app` with `ErrorAnswer`."""
@@ -67,7 +74,7 @@ async def _invalid(_request: Request, error: Exception) -> JSONResponse:
 
 async def _http_error(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    hint = "See /docs for what there is." if error.status_code in (404, 405) else ""
+    hint = _HINTS.get(error.status_code, "")
     body = ErrorBody(type="HttpError", message=str(error.detail), hint=hint)
     return _answer(error.status_code, body, dict(error.headers or {}))
 

@@ -33,6 +33,7 @@ from gateway.models import ErrorAnswer
 from gateway.services import services_of
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
+    400: {"model": ErrorAnswer, "description": "The body is not text in UTF-8."},
     401: {"model": ErrorAnswer, "description": "No token, or not a service's."},
     404: {"model": ErrorAnswer, "description": "There is no such hook."},
     409: {"model": ErrorAnswer, "description": "There is a hook of this id already."},

@@ -23,6 +23,7 @@ from gateway.services import services_of
 from gateway.variables import Call, Variables
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
+    400: {"model": ErrorAnswer, "description": "The body is not text in UTF-8."},
     401: {"model": ErrorAnswer, "description": "No token, or not a good one."},
     404: {"model": ErrorAnswer, "description": "Not set, or another user's."},
     409: {"model": ErrorAnswer, "description": "Not what the caller expected."},
