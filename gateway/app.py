@@ -63,6 +63,8 @@ def create_app(config: GatewayConfig) -> FastAPI:
         description=_DESCRIPTION,
         openapi_tags=_TAGS,
         lifespan=lifespan,
+        # One name for a contract, whichever way it goes.
+        separate_input_output_schemas=False,
     )
     failures.install(app)
     for module in (
