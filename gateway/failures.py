@@ -67,7 +67,10 @@ def _body(error: CroniumError) -> ErrorBody:
 async def _invalid(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     # Places and reasons only: what was sent is not sent back.
-    found = "; ".join(f"{path_of(e['loc'])}: {e['msg']}" for e in error.errors())
+    found = "; ".join(
+        f"{path_of(e['loc'])}: {str(e['msg']).removeprefix('Value error, ')}"
+        for e in error.errors()
+    )
     hint = "See /docs for the parameters and their limits."
     return _answer(422, ErrorBody(type="RequestRefused", message=found, hint=hint))
 

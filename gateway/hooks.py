@@ -92,17 +92,19 @@ class Hooks:
 
         Raises HookUnknown.
         """
-        row = await self._row(identifier)
-        secret, now = _new_secret(), self.clock()
-        current = [[sealed, now + grace_seconds] for sealed, _ in _valid(row, now)[:1]]
-        kept = current if grace_seconds else []
-        changed = {
-            "secrets": json.dumps([[self._sealed(identifier, secret), None], *kept]),
-            "updated_at": now,
-        }
-        await self._update(identifier, changed)
-        info = self._info({**row, **changed})
-        return HookCreated(**dict(info), secret=secret)
+        while True:
+            row = await self._row(identifier)
+            secret, now = _new_secret(), self.clock()
+            kept = [[sealed, now + grace_seconds] for sealed, _ in _valid(row, now)[:1]]
+            fresh = [[self._sealed(identifier, secret), None]]
+            changed = {
+                "secrets": json.dumps(fresh + (kept if grace_seconds else [])),
+                "updated_at": now,
+            }
+            # A secret that was given out must not be lost to another replacement.
+            if await self._update(identifier, changed, row["secrets"]):
+                info = self._info({**row, **changed})
+                return HookCreated(**dict(info), secret=secret)
 
     async def delete(self, identifier: str) -> bool:
         """Delete a hook; return whether there was one."""
@@ -145,11 +147,11 @@ class Hooks:
             if is_current(self._secret(), _place(row["id"], "key"), row["key_sealed"]):
                 continue
             try:
-                await self._update(row["id"], self._resealed(row))
-                done += 1
+                resealed = self._resealed(row)
             except SealBroken:
                 # Its own call says what to do; the others need not wait for that.
                 continue
+            done += await self._update(row["id"], resealed, row["secrets"])
         return done
 
     def _resealed(self, row: Any) -> dict[str, Any]:
@@ -200,11 +202,15 @@ class Hooks:
             raise HookUnknown
         return row
 
-    async def _update(self, identifier: str, changed: dict[str, Any]) -> None:
+    async def _update(
+        self, identifier: str, changed: dict[str, Any], before: str | None = None
+    ) -> bool:
+        """Change a row, with `before` only while its secrets are these."""
+        change = sa.update(hooks).where(hooks.c.id == identifier).values(changed)
+        if before is not None:
+            change = change.where(hooks.c.secrets == before)
         async with self._writing.begin() as connection:
-            await connection.execute(
-                sa.update(hooks).where(hooks.c.id == identifier).values(changed)
-            )
+            return (await connection.execute(change)).rowcount > 0
 
 
 def _valid(row: Any, now: float) -> list[tuple[str, float | None]]:

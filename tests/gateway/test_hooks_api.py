@@ -1,5 +1,6 @@
 """Keeping hooks: made, shown, changed, given new secrets, deleted; sealed at rest."""
 
+import asyncio
 import time
 from pathlib import Path
 from typing import Any
@@ -164,6 +165,23 @@ async def test_two_secrets_are_good_while_one_is_replaced(
     third = Sender(gateway, first.path, answer.json()["secret"])
     for sender, status in ((first, 401), (second, 401), (third, 202)):
         assert (await sender.call({"last": True})).status_code == status
+
+
+async def test_secrets_that_are_replaced_at_once_are_not_lost(
+    start: Start, starts: TemporalStarts, database_url: str
+):
+    gateways = [await start(starts=starts, database_url=database_url) for _ in range(2)]
+    first = await new_hook(gateways[0])
+    answers = await asyncio.gather(
+        *(manage(g, "POST", "/h1/rotate", json={}) for g in gateways * 3)
+    )
+    secrets = [answer.json()["secret"] for answer in answers]
+    statuses = [
+        (await Sender(gateways[0], first.path, secret).call({"n": number})).status_code
+        for number, secret in enumerate(secrets)
+    ]
+    # The newest and the one before it.
+    assert sorted(statuses) == [202] * 2 + [401] * 4
 
 
 async def test_a_call_can_be_signed_for_a_test(start: Start, starts: TemporalStarts):

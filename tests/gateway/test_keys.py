@@ -99,23 +99,42 @@ def test_a_running_process_follows_the_file_and_survives_its_loss(file: Path):
     assert not file.exists()
 
 
+def test_a_worker_signs_with_the_new_key_and_makes_none(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+):
+    settings = load_settings(
+        state_dir=file.parent / "state", gateway={"secret_file": file}
+    )
+    monkeypatch.setattr("gateway.keys._LOOK_SECONDS", 0.0)
+    worker = service_token(settings, "host")
+    assert verify(SECRET, worker()).subject == "host"
+    replace_key(file, 0)
+    secret = file.read_text()
+    assert verify(secret, worker()).subject == "host"
+    file.unlink()
+    # Another key would lock everybody out.
+    assert verify(secret, worker()).subject == "host"
+    assert not file.exists()
+
+
 async def test_a_gateway_takes_both_keys_and_then_one(start: Start, file: Path):
     gateway = await start(secret_file=file)
     old = mint(SECRET, Scope.SERVICE, subject="s", lifetime_seconds=3600)
     settings = load_settings(
         state_dir=file.parent / "state", gateway={"secret_file": file}
     )
-    worker = service_token(settings, "host")
-    before = worker()
+    before = service_token(settings, "host")()
     replace_key(file, 3600)
     gateway.services._secret._look_at = 0.0
-    for token in (old, before, worker()):
+    after = service_token(settings, "host")()
+    for token in (old, before, after):
         headers = {"Authorization": f"Bearer {token}"}
         answer = await gateway.get("/api/executions", headers=headers)
         assert answer.status_code == 200, answer.text
     replace_key(file, 0)
     gateway.services._secret._look_at = 0.0
-    for token, status in ((old, 401), (before, 401), (worker(), 200)):
+    last = service_token(settings, "host")()
+    for token, status in ((old, 401), (before, 401), (after, 401), (last, 200)):
         headers = {"Authorization": f"Bearer {token}"}
         answer = await gateway.get("/api/executions", headers=headers)
         assert answer.status_code == status
