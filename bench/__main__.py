@@ -5,6 +5,8 @@ import asyncio
 import datetime
 import os
 import platform
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import docker
@@ -12,9 +14,11 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import calls, measures
-from bench.local import running
+from bench.local import Local, running
 from bench.measures import Row
 from worker.exit import leave
+
+Work = Callable[[], Awaitable[Row]]
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 COLUMNS = ("What", "Ours", "Instead", "Compared", "To reach", "Reached")
@@ -31,44 +35,49 @@ that the script prints as its first act, against create, attach and start by the
 with the same body. *Line latency* is from the script's clock to a WebSocket subscriber.
 *Lines a second* are counted at a subscriber. *Helper calls* are measured by the script
 itself, in turns `input`, `progress`, `get_variable` and `increment_variable`; the last
-two go on to the gateway and its database. In Bash each call starts a program that
-speaks HTTP. *Start of Python* is `python -c pass` against import and first use of the
-helper, in the sandbox. All parts, the measuring too, share the machine.
+two go on to the gateway and its database. In Bash the first call starts a relay, which
+those that are measured go through. *Start of Python* is `python -c pass` against import
+and first use of the helper, in the sandbox. All parts, the measuring too, share
+the machine.
 """
 
 
-async def measure(quick: bool) -> list[Row]:
-    """Run all measurements; about 5 minutes, or 1 when quick."""
-    rounds = 10 if quick else 40
+def works(local: Local, quick: bool) -> dict[str, Work]:
+    """Return all measurements by name, in the order of the table."""
+    rounds, count = (10, 100) if quick else (40, 800)
+    lines, runs = (100_000, 100) if quick else (400_000, 1000)
+    found: dict[str, Work] = {
+        "end to end": lambda: measures.end_to_end(local, rounds),
+        "each its own container": lambda: measures.end_to_end_cold(rounds),
+        "our share": lambda: measures.our_share(local, rounds),
+        "latency": lambda: measures.latency(local, 5 if quick else 20),
+        "throughput": lambda: measures.throughput(local, lines),
+    }
+    for kind in calls.SCRIPTS:
+        found[f"calls in {kind}"] = partial(calls.call_latency, local, kind, count)
+    return found | {
+        "import": lambda: calls.import_cost(local, rounds),
+        "many runs": lambda: measures.many(local, runs),
+        "flood": lambda: measures.flood(local),
+    }
+
+
+async def measure(quick: bool, only: str = "") -> list[Row]:
+    """Run all measurements; about 5 minutes, or 1 when quick.
+
+    Args:
+        quick: Fewer rounds.
+        only: What the names of the measurements to run begin with.
+    """
     console = Console(stderr=True)
     rows = []
     async with running() as local:
-        for name, work in (
-            ("end to end", lambda: measures.end_to_end(local, rounds)),
-            ("our share", lambda: measures.our_share(local, rounds)),
-            ("latency", lambda: measures.latency(local, 5 if quick else 20)),
-            (
-                "throughput",
-                lambda: measures.throughput(local, 100_000 if quick else 400_000),
-            ),
-            *(
-                (
-                    f"calls in {kind}",
-                    lambda kind=kind: calls.call_latency(
-                        local, kind, 100 if quick else 800
-                    ),
-                )
-                for kind in calls.SCRIPTS
-            ),
-            ("import", lambda: calls.import_cost(local, rounds)),
-            ("many runs", lambda: measures.many(local, 100 if quick else 1000)),
-            ("flood", lambda: measures.flood(local)),
-        ):
+        for name, work in works(local, quick).items():
+            if not name.startswith(only):
+                continue
             with console.status(name):
                 rows.append(await work())
             console.print(f"{name}: {rows[-1].ours} {rows[-1].compared}")
-    with console.status("each its own container"):
-        rows.insert(1, await measures.end_to_end_cold(rounds))
     return rows
 
 
@@ -99,14 +108,22 @@ def main() -> int:
     """Measure and report; 1 when a target was missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer rounds, no page")
-    quick = parser.parse_args().quick
+    parser.add_argument(
+        "--only",
+        metavar="NAME",
+        default="",
+        help="only measurements whose names begin like this, no page",
+    )
+    chosen = parser.parse_args()
     load = os.getloadavg()[0]
-    rows = asyncio.run(measure(quick))
+    rows = asyncio.run(measure(chosen.quick, chosen.only))
+    if not rows:
+        parser.error("no measurement has such a name; `calls in bash` is one")
     table = Table(*COLUMNS)
     for row in rows:
         table.add_row(*cells(row))
     Console().print(table)
-    if not quick:
+    if not (chosen.quick or chosen.only):
         PAGE.write_text(page(rows, "make bench", load))
     return 0 if all(row.reached is not False for row in rows) else 1
 

@@ -89,7 +89,7 @@ def read_input(text: str | None) -> Any:
     if text is None:
         return None
     if text.startswith("@"):
-        text = _read_text(Path(text[1:]), "input", limits.MAX_INPUT_BYTES)
+        text = read_text(Path(text[1:]), "input", limits.MAX_INPUT_BYTES)
     try:
         return json.loads(text, parse_constant=_refuse_constant)
     except RecursionError:
@@ -211,7 +211,7 @@ def _event_of(
         _complete(event, file, path, depth)
     else:
         place = f"{path}.script" if depth else "script"
-        script = _read_text(file, place, limits.MAX_SCRIPT_BYTES)
+        script = read_text(file, place, limits.MAX_SCRIPT_BYTES)
         event = {"type": kind or _type_of(file, script), "script": script}
     event.setdefault("id", slug(file.stem))
     event.setdefault("name", file.stem[: limits.MAX_NAME_LENGTH])
@@ -253,7 +253,7 @@ def _complete_action(action: dict[str, Any], file: Path, path: str, depth: int) 
 
 
 def _read_event(file: Path, path: str) -> dict[str, Any]:
-    text = _read_text(file, path, MAX_FILE_BYTES)
+    text = read_text(file, path, MAX_FILE_BYTES)
     try:
         # Every JSON text is YAML, but for tabs; the JSON parser also is far quicker.
         is_json = file.suffix.lower() == ".json"
@@ -270,7 +270,7 @@ def _read_event(file: Path, path: str) -> dict[str, Any]:
 def _script_beside(file: Path, name: Any, path: str) -> str:
     if not isinstance(name, str) or not name:
         raise problem_at(f"{path}.scriptFile", "expected the name of a file")
-    return _read_text(file.parent / name, f"{path}.scriptFile", limits.MAX_SCRIPT_BYTES)
+    return read_text(file.parent / name, f"{path}.scriptFile", limits.MAX_SCRIPT_BYTES)
 
 
 def _place(error: Exception) -> str:
@@ -281,7 +281,7 @@ def _place(error: Exception) -> str:
     return f"{where}: {getattr(error, 'problem', None) or 'not valid YAML'}"
 
 
-def _read_text(file: Path, path: str, most: int) -> str:
+def read_text(file: Path, path: str, most: int) -> str:
     """Return a file's text; too large or binary ones are refused."""
     try:
         with file.open("rb") as stream:

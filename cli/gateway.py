@@ -51,10 +51,11 @@ async def call(stack: "Stack", method: str, path: str, **options: Any) -> Any:
         ) from error
     if answer.is_success:
         return answer.json()
-    raise _refusal(answer)
+    raise refusal(answer)
 
 
-def _refusal(answer: Any) -> GatewayRefused:
+def refusal(answer: Any) -> GatewayRefused:
+    """Return what an answer that is an error says to a person."""
     try:
         error = answer.json()["error"]
         message, hint = str(error["message"]), str(error["hint"])

@@ -70,7 +70,11 @@ COMMANDS = {
     },
 }
 GROUPS = {
-    "Run": {"var": ("cli.variables", "build")},
+    "Run": {
+        "var": ("cli.variables", "build"),
+        "hook": ("cli.hooks", "build"),
+    },
+    "Servers": {"token": ("cli.tokens", "build")},
     "Servers over SSH": {
         "server": ("cli.server", "build"),
         "ssh": ("cli.ssh", "build"),

@@ -49,15 +49,21 @@ def gateway_config(settings: "Settings") -> "GatewayConfig":
     """Return the gateway's own form of our settings."""
     from gateway.config import GatewayConfig
     from gateway.tokens import load_or_create_secret
+    from worker.starts import TemporalStarts
 
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     return GatewayConfig(
         database_url=settings.gateway.database_url,
         secret=load_or_create_secret(settings.gateway.secret_file),
+        secret_file=settings.gateway.secret_file,
         host=settings.gateway.host,
         port=settings.gateway.port,
+        public_url=settings.gateway.public_url or settings.gateway.url,
+        trusted_proxies=tuple(settings.gateway.trusted_proxies),
+        requests_per_minute=settings.gateway.requests_per_minute,
         cors_origins=tuple(settings.gateway.cors_origins),
         retention_days=settings.gateway.retention_days,
+        starts=TemporalStarts(settings),
     )
 
 

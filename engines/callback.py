@@ -9,15 +9,16 @@ refuses timestamps that are minutes old, and takes a delivery id that it has see
 done. Trying again is left to the caller: an error says whether and when.
 """
 
-import hashlib
-import hmac
 from dataclasses import dataclass
 
 from contracts.actions import CallbackAction
 from contracts.limits import MAX_CALLBACK_BODY_BYTES
 from contracts.results import ExecutionResult
+from contracts.signatures import signature
 from engines.posts import Fields, Poster
 from engines.secrets import SecretStore
+
+__all__ = ["CallbackSender", "body_of", "signature"]
 
 DEFAULTS = {"Content-Type": "application/json", "User-Agent": "cronium"}
 
@@ -76,12 +77,6 @@ class CallbackSender:
             *own,
             *((name, v) for name, v in DEFAULTS.items() if name.lower() not in named),
         ]
-
-
-def signature(key: bytes, timestamp: str, body: bytes) -> str:
-    """Return the value of `X-Cronium-Signature`."""
-    signed = timestamp.encode() + b"." + body
-    return "v1=" + hmac.new(key, signed, hashlib.sha256).hexdigest()
 
 
 def body_of(result: ExecutionResult) -> tuple[bytes, str]:

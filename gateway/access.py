@@ -4,38 +4,69 @@ What a caller may not see does not exist for that caller: the answer for another
 execution is the answer for an unknown one.
 """
 
+from urllib.parse import urlsplit
+
 from starlette.requests import HTTPConnection
 
-from gateway.errors import ExecutionNotFound, TokenRefused
+from gateway.errors import (
+    ExecutionNotFound,
+    OriginRefused,
+    RateLimited,
+    TokenRefused,
+)
+from gateway.services import services_of
 from gateway.tokens import Claims, Scope, verify
 
 BEARER_SUBPROTOCOL = "bearer."
 READERS = frozenset({Scope.SERVICE, Scope.USER, Scope.EXECUTION})
 VARIABLE_USERS = frozenset({Scope.SERVICE, Scope.USER})
 WRITERS = frozenset({Scope.SERVICE, Scope.INGEST})
+HOOK_KEEPERS = frozenset({Scope.SERVICE})
+# The others are our own processes and the app, which speak for everybody.
+_COUNTED = frozenset({Scope.USER, Scope.EXECUTION})
+_BURST_PART = 6
 
 
 def claims_of(
     connection: HTTPConnection,
-    secret: str,
     scopes: frozenset[Scope],
     *,
     browser: bool = False,
 ) -> Claims:
-    """Return the verified claims of a request; raises TokenRefused.
+    """Return the verified claims of a request; raises TokenRefused or RateLimited.
 
     `browser` also allows the places that a page can fill when it opens a WebSocket.
     """
     token = _header_token(connection) or (_browser_token(connection) if browser else "")
     if not token:
         raise TokenRefused("The request has no token.")
-    claims = verify(secret, token)
+    services = services_of(connection)
+    claims = verify(services.secret, token)
     if claims.scope not in scopes:
         allowed = " or ".join(sorted(scopes))
         raise TokenRefused(
             f"A token of scope {claims.scope} is not good for this; {allowed} is."
         )
+    limit = services.config.requests_per_minute
+    if limit and claims.scope in _COUNTED:
+        caller = (claims.scope, claims.subject)
+        wait = services.rates.take(caller, limit, max(1, limit // _BURST_PART))
+        if wait > 0:
+            raise RateLimited(wait)
     return claims
+
+
+def check_origin(connection: HTTPConnection) -> None:
+    """Raise OriginRefused for a page that is neither ours nor of a known origin.
+
+    Browsers ask nobody before they open a WebSocket, so CORS does not cover it.
+    Programs that are no browsers name no origin.
+    """
+    origin = connection.headers.get("origin")
+    if origin is None or origin in services_of(connection).config.cors_origins:
+        return
+    if urlsplit(origin).netloc.lower() != connection.headers.get("host", "").lower():
+        raise OriginRefused
 
 
 def may_see(claims: Claims, execution_id: str, user: str) -> bool:

@@ -24,6 +24,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
     401: {"model": ErrorAnswer, "description": "No token, or not a good one."},
     404: {"model": ErrorAnswer, "description": "Unknown, or another user's."},
     422: {"model": ErrorAnswer, "description": "A parameter is not valid."},
+    429: {"model": ErrorAnswer, "description": "Too many requests."},
 }
 # Only for the page of the API: the token itself is checked by `_caller`.
 _bearer = HTTPBearer(auto_error=False, description="A token of the gateway.")
@@ -34,7 +35,7 @@ router = APIRouter(
 
 
 def _caller(request: Request) -> Claims:
-    return claims_of(request, services_of(request).config.secret, READERS)
+    return claims_of(request, READERS)
 
 
 def _services(request: Request) -> Services:

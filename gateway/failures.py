@@ -17,6 +17,14 @@ from contracts.errors import (
 from contracts.validation import path_of
 from gateway.errors import GatewayError
 from gateway.models import ErrorAnswer, ErrorBody
+from gateway.security import headers_for
+
+_HINTS = {
+    400: "Send the body as JSON in UTF-8.",
+    404: "See /docs for what there is.",
+    405: "See /docs for what there is.",
+    413: "Send less in one request.",
+}
 
 
 def install(app: FastAPI) -> None:
@@ -37,10 +45,7 @@ def _answer(
 
 async def _gateway_error(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, GatewayError)
-    challenge = {"WWW-Authenticate": 'Bearer realm="cronium"'}
-    return _answer(
-        error.http_status, _body(error), challenge if error.http_status == 401 else None
-    )
+    return _answer(error.http_status, _body(error), error.headers)
 
 
 async def _variable_error(_request: Request, error: Exception) -> JSONResponse:
@@ -62,14 +67,17 @@ def _body(error: CroniumError) -> ErrorBody:
 async def _invalid(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     # Places and reasons only: what was sent is not sent back.
-    found = "; ".join(f"{path_of(e['loc'])}: {e['msg']}" for e in error.errors())
+    found = "; ".join(
+        f"{path_of(e['loc'])}: {str(e['msg']).removeprefix('Value error, ')}"
+        for e in error.errors()
+    )
     hint = "See /docs for the parameters and their limits."
     return _answer(422, ErrorBody(type="RequestRefused", message=found, hint=hint))
 
 
 async def _http_error(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    hint = "See /docs for what there is." if error.status_code in (404, 405) else ""
+    hint = _HINTS.get(error.status_code, "")
     body = ErrorBody(type="HttpError", message=str(error.detail), hint=hint)
     return _answer(error.status_code, body, dict(error.headers or {}))
 
@@ -82,4 +90,5 @@ async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
     body = ErrorBody(
         type="GatewayError", message="The gateway met an unforeseen error.", hint=hint
     )
-    return _answer(500, body)
+    # This answer is made outside of the middleware that adds them to all others.
+    return _answer(500, body, headers_for(request.scope))

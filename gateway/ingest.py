@@ -8,8 +8,8 @@ from fastapi import APIRouter, WebSocket
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from contracts.logs import IngestReply
-from gateway.access import WRITERS, claims_of
-from gateway.errors import RecordRefused, StorageFailed, TokenRefused
+from gateway.access import WRITERS, check_origin, claims_of
+from gateway.errors import GatewayError, RecordRefused, StorageFailed
 from gateway.intake import Intake, Item
 from gateway.records import parse
 from gateway.services import services_of
@@ -105,8 +105,9 @@ async def ingest(websocket: WebSocket) -> None:
     services = services_of(websocket)
     await websocket.accept()
     try:
-        claims_of(websocket, services.config.secret, WRITERS)
-    except TokenRefused as error:
+        check_origin(websocket)
+        claims_of(websocket, WRITERS)
+    except GatewayError as error:
         await websocket.close(error.close_code, str(error)[:120])
         return
     with services.metrics.ingest_connections.track_inprogress():

@@ -35,6 +35,12 @@ class Metrics:
             "Viewers that were too slow and were cut off.",
             registry=self.registry,
         )
+        self.hook_calls = Counter(
+            "cronium_gateway_hook_calls",
+            "Calls of webhooks: started, duplicate, or the type of the refusal.",
+            ["outcome"],
+            registry=self.registry,
+        )
         self.commit_seconds = Histogram(
             "cronium_gateway_commit_seconds",
             "Duration of one group commit.",

@@ -111,3 +111,34 @@ variable_replies = sa.Table(
     sa.Index(None, "created_at"),
     sqlite_with_rowid=False,
 )
+
+hooks = sa.Table(
+    "hooks",
+    metadata,
+    # Byte order of ids everywhere, as with names of variables.
+    sa.Column("id", _VariableName, primary_key=True),
+    # A digest finds the row; the key itself and the secrets are sealed.
+    sa.Column("key_digest", sa.String(64), nullable=False, unique=True),
+    sa.Column("key_sealed", sa.Text, nullable=False),
+    sa.Column("spec", sa.Text, nullable=False),
+    # JSON: a list of `[sealed, until]`, the current one first, with null.
+    sa.Column("secrets", sa.Text, nullable=False),
+    sa.Column("created_at", sa.Double, nullable=False),
+    sa.Column("updated_at", sa.Double, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+hook_marks = sa.Table(
+    "hook_marks",
+    metadata,
+    # What tells one call from another: a digest of its signature or idempotency key.
+    sa.Column("hook", sa.String(100), primary_key=True),
+    sa.Column("mark", sa.String(66), primary_key=True),
+    sa.Column("body", sa.String(64), nullable=False),
+    sa.Column("execution_id", sa.String(100), nullable=False),
+    # Empty until Temporal has taken the start.
+    sa.Column("workflow_id", sa.Text, nullable=False),
+    sa.Column("expires_at", sa.Double, nullable=False),
+    sa.Index(None, "expires_at"),
+    sqlite_with_rowid=False,
+)

@@ -44,6 +44,10 @@ class GatewayServer(uvicorn.Server):
                 log_config=None,
                 log_level="warning",
                 server_header=False,
+                # Said in full, since uvicorn would else believe whoever is local, and
+                # read the environment.
+                proxy_headers=bool(config.trusted_proxies),
+                forwarded_allow_ips=list(config.trusted_proxies),
                 timeout_graceful_shutdown=_DRAIN_SECONDS,
             )
         )

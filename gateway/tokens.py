@@ -4,21 +4,20 @@ HS256 JSON Web Tokens with one audience and a required expiry. A token is never 
 to a log or into an error message.
 """
 
-import contextlib
-import os
-import secrets
 import time
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
+from typing import Any
 
 import jwt
 
 from gateway.errors import TokenRefused
+from gateway.keys import load_or_create_secret, signing_key, valid_keys
+
+__all__ = ["Claims", "Scope", "load_or_create_secret", "mint", "verify"]
 
 AUDIENCE = "cronium-gateway"
 ALGORITHM = "HS256"
-_SECRET_BYTES = 32
 
 
 class Scope(StrEnum):
@@ -56,7 +55,7 @@ def mint(
         "iat": int(now),
         "exp": int(now + lifetime_seconds),
     }
-    return jwt.encode(claims, secret, algorithm=ALGORITHM)
+    return jwt.encode(claims, signing_key(secret), algorithm=ALGORITHM)
 
 
 def verify(secret: str, token: str) -> Claims:
@@ -66,17 +65,29 @@ def verify(secret: str, token: str) -> Claims:
     the scope is not right.
     """
     try:
-        found = jwt.decode(
-            token,
-            secret,
-            algorithms=[ALGORITHM],
-            audience=AUDIENCE,
-            options={"require": ["exp", "aud", "sub"]},
-        )
+        found = _decoded(secret, token)
         return Claims(Scope(found["scope"]), found["sub"], float(found["exp"]))
     except (jwt.InvalidTokenError, KeyError, ValueError, TypeError) as error:
         # `from None`: the text of the library's errors may hold parts of the token.
         raise TokenRefused(_reason(error)) from None
+
+
+def _decoded(secret: str, token: str) -> dict[str, Any]:
+    """Return the claims of a token that any valid key has signed."""
+    keys = valid_keys(secret)
+    for number, key in enumerate(keys, 1):
+        try:
+            return jwt.decode(
+                token,
+                key,
+                algorithms=[ALGORITHM],
+                audience=AUDIENCE,
+                options={"require": ["exp", "aud", "sub"]},
+            )
+        except jwt.InvalidSignatureError:
+            if number == len(keys):
+                raise
+    raise jwt.InvalidSignatureError
 
 
 def _reason(error: Exception) -> str:
@@ -92,38 +103,3 @@ def _reason(error: Exception) -> str:
         case jwt.InvalidTokenError():
             return "The token is not a valid JSON Web Token of this gateway."
     return f"The token's scope is none of {', '.join(Scope)}."
-
-
-def load_or_create_secret(path: Path) -> str:
-    """Return the secret in the file `path`; make one of 32 random bytes if missing.
-
-    Processes that start at the same moment agree: the file appears complete or not at
-    all, and the first one wins.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
-        _create(path)
-    secret = path.read_text(encoding="ascii").strip()
-    if len(secret) < _SECRET_BYTES:
-        raise TokenRefused(
-            f"The secret in {path} is shorter than {_SECRET_BYTES} characters.",
-            hint="Delete the file; a good one is made at the next start.",
-        )
-    if path.stat().st_mode & 0o077:
-        path.chmod(0o600)
-    return secret
-
-
-def _create(path: Path) -> None:
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(_SECRET_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
-        # A hard link fails when the name is taken, where a rename would replace it.
-        with contextlib.suppress(FileExistsError):
-            os.link(draft, path)
-    finally:
-        draft.unlink()

@@ -23,11 +23,13 @@ from gateway.services import services_of
 from gateway.variables import Call, Variables
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
+    400: {"model": ErrorAnswer, "description": "The body is not text in UTF-8."},
     401: {"model": ErrorAnswer, "description": "No token, or not a good one."},
     404: {"model": ErrorAnswer, "description": "Not set, or another user's."},
     409: {"model": ErrorAnswer, "description": "Not what the caller expected."},
     413: {"model": ErrorAnswer, "description": "The body is too large."},
     422: {"model": ErrorAnswer, "description": "A key or value breaks a rule."},
+    429: {"model": ErrorAnswer, "description": "Too many requests."},
     503: {"model": ErrorAnswer, "description": "The database does not answer."},
 }
 _bearer = HTTPBearer(auto_error=False, description="A token of the gateway.")
@@ -62,7 +64,7 @@ IdempotencyKey = Annotated[
 
 def _variables(user: User, request: Request) -> Variables:
     services = services_of(request)
-    claims = claims_of(request, services.config.secret, VARIABLE_USERS)
+    claims = claims_of(request, VARIABLE_USERS)
     if not owns(claims, user):
         raise VariableNotFound("The variable is not set.")
     return services.variables

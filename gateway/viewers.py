@@ -15,8 +15,14 @@ from starlette.websockets import WebSocketDisconnect
 
 from contracts.logs import ViewerCutOff, ViewerEnd, ViewerStatus
 from contracts.results import Status
-from gateway.access import READERS, chosen_subprotocol, claims_of, may_see
-from gateway.errors import ExecutionNotFound, TokenRefused
+from gateway.access import (
+    READERS,
+    check_origin,
+    chosen_subprotocol,
+    claims_of,
+    may_see,
+)
+from gateway.errors import ExecutionNotFound, GatewayError
 from gateway.live import Channel, Chunk, lines_message
 from gateway.protocol import LAST_WORD
 from gateway.reads import PAGE_LINES, Line
@@ -218,8 +224,9 @@ async def view(websocket: WebSocket, execution_id: str) -> None:
         subprotocol=chosen_subprotocol(websocket.scope["subprotocols"])
     )
     try:
-        claims = claims_of(websocket, services.config.secret, READERS, browser=True)
-    except TokenRefused as error:
+        check_origin(websocket)
+        claims = claims_of(websocket, READERS, browser=True)
+    except GatewayError as error:
         await websocket.close(error.close_code, str(error)[:120])
         return
     from_seq = _number(websocket.query_params.get("fromSeq", "1"))

@@ -45,6 +45,7 @@ TEST_COMMANDS = {
     "setsid": "util-linux",
     "shellcheck": "shellcheck",
     "socat": "socat",
+    "nc.openbsd": "netcat-openbsd",
     "curl": "curl",
     "jq": "jq",
 }

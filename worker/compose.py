@@ -9,6 +9,7 @@ from engines.http import AddressPolicy, HttpConfig
 from engines.ssh import SshConfig
 from engines.tools import ToolConfig
 from gateway import tokens
+from gateway.keys import SecretFile
 from worker.settings import Settings
 
 TOKEN_SECONDS = 3600.0
@@ -96,11 +97,13 @@ def service_token(settings: Settings, host: str) -> Callable[[], str]:
 
 
 def _token(settings: Settings, host: str, scope: tokens.Scope) -> Callable[[], str]:
-    secret = gateway_secret(settings)
+    path = settings.gateway.secret_file or settings.state_dir / "gateway.secret"
+    # Its key may be replaced while we run.
+    secret = SecretFile(gateway_secret(settings), path)
 
     def mint() -> str:
         return tokens.mint(
-            secret,
+            secret.current(),
             scope,
             subject=host,
             lifetime_seconds=TOKEN_SECONDS,

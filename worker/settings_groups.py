@@ -66,6 +66,16 @@ def _networks_or_hosts(values: list[str]) -> list[str]:
     return values
 
 
+def _origins(values: list[str]) -> list[str]:
+    for value in values:
+        if not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?", value):
+            raise ValueError(
+                "expected origins such as https://app.example.com: scheme, host and "
+                "port alone, without `*`, path or a slash at the end"
+            )
+    return [value.lower() for value in values]
+
+
 def derived(text: str) -> dict[str, Any]:
     """Return what the reference says of a default that follows from other keys."""
     return {"default": text}
@@ -233,8 +243,21 @@ class GatewaySettings(Group):
         description="File with the key that signs tokens; made when missing",
         json_schema_extra=derived("`<state_dir>/gateway.secret`"),
     )
-    cors_origins: list[str] = Field(
-        [], description="Origins of web pages that may call the gateway"
+    cors_origins: Annotated[list[str], AfterValidator(_origins)] = Field(
+        [],
+        description="Origins of web pages that may call the gateway and open its "
+        "WebSockets",
+    )
+    trusted_proxies: Annotated[list[str], AfterValidator(_networks)] = Field(
+        [],
+        description="Addresses and ranges of proxies whose `X-Forwarded-For` and "
+        "`X-Forwarded-Proto` are believed",
+    )
+    requests_per_minute: int = Field(
+        1200,
+        ge=0,
+        description="Requests of one user or execution token's subject, a sixth of "
+        "them at once; 0 is no limit",
     )
     retention_days: int = Field(
         30, ge=0, description="Days that logs and records are kept; 0 keeps them"

@@ -15,6 +15,8 @@ Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
+JSON_TYPE = "application/json"
+
 # An answer goes out in pieces, each when the one before is taken: a script that does
 # not read holds this much of the worker's memory and no more.
 SLICE_BYTES = 64 * KIB
@@ -131,12 +133,13 @@ async def respond(
     status: int,
     body: bytes,
     *,
+    media_type: str = JSON_TYPE,
     retry_after: int | None = None,
     close: bool = False,
 ) -> None:
     """Send an answer, as fast as it is taken."""
     headers = [
-        (b"content-type", b"application/json"),
+        (b"content-type", media_type.encode()),
         (b"content-length", b"%d" % len(body)),
     ]
     if retry_after is not None:

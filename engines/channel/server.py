@@ -11,9 +11,11 @@ from uvicorn.config import Config
 from contracts.errors import SandboxFailed
 from contracts.json_values import read_json
 from contracts.limits import KIB
+from engines.channel import plain
 from engines.channel.calls import Call
 from engines.channel.channel import Channel
 from engines.channel.messages import (
+    JSON_TYPE,
     Receive,
     Request,
     Scope,
@@ -116,25 +118,28 @@ class ChannelServer:
         status, retry_after = 200, None
         try:
             async with asyncio.timeout(channel.run.limits.call_seconds):
-                body = success(await self._do(channel, request))
-        except TimeoutError:
-            status, body = 408, failure(_out_of_time(channel.run))
-        except CallRefusedError as refusal:
+                media_type, body = _succeeded(
+                    request, *await self._do(channel, request)
+                )
+        except Exception as error:
+            refusal = _refusal(channel.run, error)
             status, retry_after = refusal.status, refusal.retry_after
-            body = failure(refusal)
-        except Exception:
-            # Never with what was sent: it may hold secrets.
-            logger.exception("a call of %s failed", channel.run.execution_id)
-            status, body = INTERNAL.status, failure(INTERNAL)
+            media_type, body = _failed(request, refusal)
         try:
             async with asyncio.timeout(channel.run.limits.call_seconds):
-                close = request.unread
-                await respond(send, status, body, retry_after=retry_after, close=close)
+                await respond(
+                    send,
+                    status,
+                    body,
+                    media_type=media_type,
+                    retry_after=retry_after,
+                    close=request.unread,
+                )
         except TimeoutError:
             # A peer that does not read: what waits for it is dropped with it.
             scope["state"]["abort"]()
 
-    async def _do(self, channel: Channel, request: Request) -> bytes:
+    async def _do(self, channel: Channel, request: Request) -> tuple[str, bytes]:
         await _spend(channel)
         _authorise(channel, request)
         route = find_route(request.method, request.raw_path)
@@ -147,8 +152,9 @@ class ChannelServer:
         data = await request.body(most, limits.body_seconds)
         channel.bucket.charge(len(data) // BYTES_PER_CALL)
 
-        async def call(body: dict[str, Any]) -> bytes:
-            return await Call(channel, self._variables, route, request, body).do()
+        async def call(body: dict[str, Any]) -> tuple[str, bytes]:
+            made = Call(channel, self._variables, route, request, body)
+            return route.name, await made.do()
 
         if len(data) <= LARGE_BYTES:
             return await call(_parsed(data))
@@ -202,6 +208,26 @@ def _parsed(data: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise bad_request("body: expected a JSON object")
     return value
+
+
+def _succeeded(request: Request, call: str, data: bytes) -> tuple[str, bytes]:
+    text = plain.success(call, data) if plain.wanted(request) else None
+    return (JSON_TYPE, success(data)) if text is None else (plain.MEDIA_TYPE, text)
+
+
+def _failed(request: Request, refusal: CallRefusedError) -> tuple[str, bytes]:
+    text = plain.failure(refusal.message) if plain.wanted(request) else None
+    return (JSON_TYPE, failure(refusal)) if text is None else (plain.MEDIA_TYPE, text)
+
+
+def _refusal(run: ChannelRun, error: Exception) -> CallRefusedError:
+    if isinstance(error, CallRefusedError):
+        return error
+    if isinstance(error, TimeoutError):
+        return _out_of_time(run)
+    # Never with what was sent: it may hold secrets.
+    logger.error("a call of %s failed", run.execution_id, exc_info=error)
+    return INTERNAL
 
 
 def _out_of_time(run: ChannelRun) -> CallRefusedError:

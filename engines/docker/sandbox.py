@@ -31,6 +31,10 @@ REMOVE_TRIES = 5
 EXIT_POLL_SECONDS = 1.0
 # How long a daemon that went away is waited for before its sandboxes count as lost.
 PATIENCE_SECONDS = 300.0
+# How a script ends that the kernel killed, and how long its reason is waited for.
+KILLED_CODE = 137
+OOM_LOOKS = 6
+OOM_LOOK_SECONDS = 0.1
 # What a script's death looks like when the daemon or the host took it down.
 TAKEN_DOWN_CODES = frozenset({137, 143, 255})
 
@@ -66,6 +70,7 @@ class Sandbox:
         self._patience = patience
         self._restore_network = restore_network
         self._on_data: OnData | None = None
+        self._killed = False
         self.away_since: float | None = None
         """When the daemon went away, once it did: seconds since 1970."""
         self._attachment: attach.Attachment | None = None
@@ -175,6 +180,7 @@ class Sandbox:
         await self._deliver("TERM")
         done, _ = await asyncio.wait([self.exited], timeout=grace)
         if not done:
+            self._killed = True
             await self._deliver("KILL")
         return await self.exited
 
@@ -254,6 +260,18 @@ class Sandbox:
                 f"the container {self.name} was removed by somebody else"
             ) from None
 
+    async def _end_state(self) -> dict[str, Any]:
+        """Return the daemon's state of an end, with the reason of a kill.
+
+        On a busy host the kernel's word that memory ran out comes after the exit.
+        """
+        for _ in range(OOM_LOOKS):
+            state: dict[str, Any] = (await self.inspect())["State"]
+            if state["ExitCode"] != KILLED_CODE or state["OOMKilled"] or self._killed:
+                break
+            await asyncio.sleep(OOM_LOOK_SECONDS)
+        return state
+
     async def _wait(self) -> SandboxExit:
         since = 0.0
         while True:
@@ -262,7 +280,7 @@ class Sandbox:
                     await self._calls.run(
                         lambda client: client.wait(self.name, timeout=None)
                     )
-                    state = (await self.inspect())["State"]
+                    state = await self._end_state()
                 if not state["Running"]:
                     began = self._gated.begun_at() if self._gated else None
                     return _exit_of(state, began, self.away_since)

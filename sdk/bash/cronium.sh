@@ -4,9 +4,10 @@
 #   cronium_set_variable LAST_REGION "$region"
 #   cronium_output '{"done": true}'
 #
-# BASH_ENV points here, so every bash of a run has the functions. They need one of curl,
-# python3, node or socat to reach the executor, and one of jq, python3 or node to read its
-# answers. Without any, cronium_input and cronium_event print the run's own files.
+# BASH_ENV points here, so every bash of a run has the functions. They need one of
+# nc.openbsd (the quickest), socat, curl, python3 or node to reach the executor, and one of
+# jq, python3 or node for large answers and to tell JSON from other text. Without any,
+# cronium_input and cronium_event print the run's own files.
 #
 # A call that fails prints "Error: …" to stderr and returns 1. While the worker restarts,
 # calls wait and try again for up to 30 s. Works under `set -euo pipefail`.
@@ -30,9 +31,10 @@ cronium_input() {
 
 # cronium_output [data]: data that is JSON is sent as it is, other text as text.
 cronium_output() {
-  local data
+  local data _cronium_quoted
   if (($#)); then data=$1; else data=$(cat); fi
-  _cronium_write POST output "{\"data\":$(_cronium_typed "$data")}"
+  _cronium_typed "$data"
+  _cronium_write POST output "{\"data\":$_cronium_quoted}"
 }
 
 cronium_event() {
@@ -52,22 +54,23 @@ cronium_event_field() {
 # cronium_get_variable key: the value; nothing when it is not set.
 cronium_get_variable() {
   _cronium_need cronium_get_variable 1 "the name of a variable" "$@" || return 1
-  local _cronium_status _cronium_reply _cronium_key=$1
+  local _cronium_status _cronium_type _cronium_reply _cronium_key=$1
   _cronium_call GET variables/{} || return 1
   if [[ $_cronium_status == 404 ]]; then return 0; fi
-  _cronium_check && _cronium_pick value data.value "$_cronium_reply"
+  _cronium_check && _cronium_print value data.value
 }
 
 cronium_set_variable() {
   _cronium_need cronium_set_variable 2 "the name of a variable and its value" "$@" || return 1
-  local _cronium_key=$1
-  _cronium_write PUT variables/{} "{\"value\":$(_cronium_typed "$2")}"
+  local _cronium_key=$1 _cronium_quoted
+  _cronium_typed "$2"
+  _cronium_write PUT variables/{} "{\"value\":$_cronium_quoted}"
 }
 
 # cronium_variable_exists key: returns 0 when it is set, 1 when not.
 cronium_variable_exists() {
   _cronium_need cronium_variable_exists 1 "the name of a variable" "$@" || return 1
-  local _cronium_status _cronium_reply _cronium_key=$1
+  local _cronium_status _cronium_type _cronium_reply _cronium_key=$1
   _cronium_call GET variables/{} || return 1
   [[ $_cronium_status != 404 ]] && _cronium_check
 }
@@ -104,7 +107,7 @@ cronium_increment_variable() {
 cronium_append_variable() {
   _cronium_need cronium_append_variable 2 "the name of a variable and a text" "$@" || return 1
   local _cronium_key=$1
-  local body="{\"value\":$(_cronium_quote "$2"),\"separator\":$(_cronium_quote "${3:-}")}"
+  local body="{\"value\":$(_cronium_string "$2"),\"separator\":$(_cronium_string "${3:-}")}"
   _cronium_ask value data.value POST variables/{}/append "$body"
 }
 
@@ -132,7 +135,7 @@ cronium_get_condition() {
 cronium_log() {
   _cronium_need cronium_log 1 "a level (debug, info, warning, error) and a message" "$@" || return 1
   if (($# == 1)); then set -- info "$1"; fi
-  local level=${1,,} fields=${3:-}
+  local level=${1,,} fields=${3:-} _cronium_quoted
   if [[ $level == warn ]]; then level=warning; fi
   case $level in
     debug | info | warning | error) ;;
@@ -141,16 +144,19 @@ cronium_log() {
       return 1
       ;;
   esac
-  _cronium_write POST logs "{\"level\":\"$level\",\"message\":$(_cronium_quote "$2"),\"fields\":${fields:-"{}"}}"
+  _cronium_quote "$2"
+  _cronium_write POST logs "{\"level\":\"$level\",\"message\":$_cronium_quoted,\"fields\":${fields:-"{}"}}"
 }
 
 # cronium_progress fraction [text]: how much is done, from 0 to 1.
 cronium_progress() {
+  local _cronium_quoted
   if ! _cronium_number "${1:-}"; then
     _cronium_fail "cronium_progress: '${1:-}' is not a number from 0 to 1"
     return 1
   fi
-  _cronium_write POST progress "{\"fraction\":$1,\"text\":$(_cronium_quote "${2:-}")}"
+  _cronium_quote "${2:-}"
+  _cronium_write POST progress "{\"fraction\":$1,\"text\":$_cronium_quoted}"
 }
 
 cronium_sleep() {
@@ -162,14 +168,14 @@ cronium_sleep() {
 
 cronium_execute_tool_action() {
   _cronium_need cronium_execute_tool_action 3 "tool, action and config as JSON" "$@" || return 1
-  local body="{\"tool\":$(_cronium_quote "$1"),\"action\":$(_cronium_quote "$2"),\"config\":$3}"
+  local body="{\"tool\":$(_cronium_string "$1"),\"action\":$(_cronium_string "$2"),\"config\":$3}"
   _cronium_ask pretty data POST /tool-actions/execute "$body"
 }
 
 # cronium_send_email to subject body [--cc x] [--bcc x] [--html]; addresses by commas.
 cronium_send_email() {
   _cronium_need cronium_send_email 3 "recipients, subject and body" "$@" || return 1
-  local config="\"to\":$(_cronium_list "$1"),\"subject\":$(_cronium_quote "$2"),\"body\":$(_cronium_quote "$3")"
+  local config="\"to\":$(_cronium_list "$1"),\"subject\":$(_cronium_string "$2"),\"body\":$(_cronium_string "$3")"
   shift 3
   while (($#)); do
     case $1 in
@@ -188,7 +194,7 @@ cronium_send_email() {
 # cronium_send_slack_message channel text [--username x] [--icon-emoji x] [--icon-url x]
 cronium_send_slack_message() {
   _cronium_need cronium_send_slack_message 2 "channel and text" "$@" || return 1
-  local config="\"channel\":$(_cronium_quote "$1"),\"text\":$(_cronium_quote "$2")" name
+  local config="\"channel\":$(_cronium_string "$1"),\"text\":$(_cronium_string "$2")" name
   shift 2
   while (($#)); do
     case $1 in
@@ -197,7 +203,7 @@ cronium_send_slack_message() {
       --icon-url) name=icon_url ;;
       *) _cronium_fail "cronium_send_slack_message: unknown option '$1'" && return 1 ;;
     esac
-    config+=",\"$name\":$(_cronium_quote "${2:-}")"
+    config+=",\"$name\":$(_cronium_string "${2:-}")"
     shift $(($# > 1 ? 2 : 1))
   done
   cronium_execute_tool_action slack send_message "{$config}"
@@ -206,7 +212,7 @@ cronium_send_slack_message() {
 # cronium_send_discord_message channel_id content [--embed json]
 cronium_send_discord_message() {
   _cronium_need cronium_send_discord_message 2 "channel id and content" "$@" || return 1
-  local config="\"channelId\":$(_cronium_quote "$1"),\"content\":$(_cronium_quote "$2")"
+  local config="\"channelId\":$(_cronium_string "$1"),\"content\":$(_cronium_string "$2")"
   if [[ ${3:-} == --embed ]]; then config+=",\"embeds\":[${4:-}]"; fi
   cronium_execute_tool_action discord send_message "{$config}"
 }
@@ -224,8 +230,9 @@ cronium_getCondition() { cronium_get_condition; }
 
 cronium_setVariable() {
   _cronium_need cronium_setVariable 2 "the name of a variable and its value" "$@" || return 1
-  local _cronium_key=$1
-  _cronium_write PUT variables/{} "{\"value\":$(_cronium_quote "$2")}" && echo true
+  local _cronium_key=$1 _cronium_quoted
+  _cronium_quote "$2"
+  _cronium_write PUT variables/{} "{\"value\":$_cronium_quoted}" && echo true
 }
 
 # cronium_setCondition text: anything but nothing, false and 0 is true; prints which.
@@ -254,6 +261,10 @@ if ! shopt -oq posix; then
 fi
 
 _cronium_folder=${BASH_SOURCE[0]%/*}
+# shellcheck source=sdk/bash/json.sh
+. "$_cronium_folder/json.sh"
+# shellcheck source=sdk/bash/send.sh
+. "$_cronium_folder/send.sh"
 # shellcheck source=sdk/bash/request.sh
 . "$_cronium_folder/request.sh"
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import httpx
 import pytest
+from temporalio.client import Client
+from temporalio.testing import WorkflowEnvironment
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
@@ -20,6 +22,9 @@ from gateway.server import GatewayServer
 from gateway.services import Services
 from gateway.tokens import Scope, mint
 from tests.gateway.postgres import Postgres, running_postgres
+from worker.settings import load_settings
+from worker.starts import TemporalStarts
+from worker.temporal import connect as connect_temporal
 
 SECRET = "0123456789abcdef" * 4
 PATIENCE = 20.0
@@ -224,6 +229,27 @@ def postgres() -> Iterator[Postgres]:
     """A PostgreSQL server for all tests that want one."""
     with running_postgres() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+async def temporal(temporal_binary: str) -> AsyncIterator[str]:
+    """Address of a Temporal server; nothing polls it."""
+    async with await WorkflowEnvironment.start_local(
+        dev_server_existing_path=temporal_binary
+    ) as env:
+        yield env.client.service_client.config.target_host
+
+
+@pytest.fixture
+async def client(temporal: str) -> Client:
+    """A client of that server."""
+    return await connect_temporal(load_settings(temporal={"address": temporal}))
+
+
+@pytest.fixture
+def starts(temporal: str) -> TemporalStarts:
+    """What hooks start executions with."""
+    return TemporalStarts(load_settings(temporal={"address": temporal}))
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

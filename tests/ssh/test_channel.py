@@ -10,9 +10,11 @@ import pytest
 
 import sdk
 from contracts.events import EventType
+from engines.channel import ChannelRun, ChannelServer, channel_environment
 from engines.ssh import SshEngine
 from tests.ssh.conftest import Output, engine_with, run_to_end, spec_of
 from tests.ssh.ground import Ground, Server
+from tests.unit.channel import TOKEN, MemoryVariables
 
 ASK = (
     "import os, socket, sys, time\n"
@@ -125,3 +127,41 @@ async def test_a_server_that_forwards_nothing_runs_scripts_all_the_same(
     end = await asyncio.wait_for(asyncio.shield(sandbox.exited), 30)
     assert (end.code, output.out) == (4, "alone\n")
     await place.remove(sandbox)
+
+
+async def test_a_bash_script_talks_to_the_worker_s_own_server_without_a_relay(
+    engine: SshEngine, ground: Ground, channels: Path, tmp_path: Path
+) -> None:
+    server = ground.server()
+    place = engine.place(server.spec(), channels)
+    spec = spec_of(
+        "set -euo pipefail\nfor n in 1 2 3; do cronium_increment_variable N & done\n"
+        "wait; cronium_set_variable T 'a \"☃\"'; x=$(cronium_get_variable T)\n"
+        'echo "$x"; cronium_input; ls -A /dev/shm; cronium_output "[$x" || exit 4',
+        env={**ENV, **channel_environment(TOKEN), "CRONIUM_EXECUTION_ID": "x1"},
+    )
+    store = MemoryVariables()
+    (channels / spec.run_key).mkdir()
+    worker = ChannelServer(store)
+    channel = await worker.open(
+        ChannelRun(
+            execution_id="x1",
+            user="ann",
+            token=TOKEN,
+            state_file=tmp_path / "state.json",
+            input=b"[1]",
+        ),
+        channels / spec.run_key / "api.sock",
+    )
+    sandbox, output = await place.create(spec), Output()
+    await sandbox.attach(output.take)
+    await sandbox.start()
+    end = await asyncio.wait_for(asyncio.shield(sandbox.exited), 60)
+    assert (end.code, output.err) == (0, "")
+    *counts, text, opened, one, closed = output.out.splitlines()
+    assert sorted(counts) == ["1", "2", "3"]
+    assert [text, opened, one, closed] == ['a "☃"', "[", "  1", "]"]
+    assert store.values == {("ann", "N"): 3, ("ann", "T"): 'a "☃"'}
+    await place.remove(sandbox)
+    state = await worker.close(channel)
+    assert state.output == '"[a \\"☃\\""'

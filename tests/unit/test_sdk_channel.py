@@ -344,8 +344,8 @@ def test_bash_without_tools_says_which_it_needs(tmp_path: Path) -> None:
     ran = bench.run(BASH, "cronium_input; cronium_set_variable N 1; echo $?")
     assert ran.out == '{"a": 1}\n1\n'
     assert ran.err == (
-        "Error: one of curl, python3, node or socat is needed to reach the executor; "
-        "this image has none\n"
+        "Error: one of curl, python3, node, nc.openbsd or socat is needed to reach the "
+        "executor, or in a sandbox perl; there is none\n"
     )
 
 

@@ -18,7 +18,8 @@ PYTHON = sorted((FOLDER / "python").rglob("*.py"))
 NODE = sorted(
     p for p in (FOLDER / "node").iterdir() if p.suffix in (".js", ".cjs", ".mjs")
 )
-BASH = sorted((FOLDER / "bash").iterdir())
+BASH = sorted((FOLDER / "bash").glob("*.sh"))
+RELAY = FOLDER / "bash" / "relay.pl"
 TYPES = Path(__file__).parents[1] / "compat" / "types"
 MAX_LINES = 400
 # What Node.js 14 cannot read or does not have.
@@ -64,6 +65,13 @@ def test_bash_4_can_read_it(path: Path) -> None:
     assert NEWER_THAN_BASH_4.findall(path.read_text()) == []
 
 
+def test_perl_can_read_it_and_needs_nothing_but_its_smallest_package() -> None:
+    done = subprocess.run(["perl", "-c", RELAY], capture_output=True, text=True)
+    assert done.stderr.endswith("syntax OK\n")
+    used = set(re.findall(r"^use ([\w:]+)", RELAY.read_text(), re.M))
+    assert used == {"strict", "warnings", "constant", "Fcntl", "Socket"}
+
+
 @pytest.mark.parametrize(
     ("pattern", "text"),
     [
@@ -86,7 +94,9 @@ def test_shellcheck_finds_nothing() -> None:
     assert done.stdout == ""
 
 
-@pytest.mark.parametrize("path", [*PYTHON, *NODE, *BASH], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", [*PYTHON, *NODE, *BASH, RELAY], ids=lambda path: path.name
+)
 def test_no_file_is_too_long_and_each_says_what_it_is_for(path: Path) -> None:
     lines = path.read_text().splitlines()
     assert len(lines) <= MAX_LINES
