@@ -7,7 +7,7 @@ DURATION ?= 10m
 COVERED := contracts/*,workflows/*,logstream/*,engines/docker/*
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo down test-setup test chaos soak lint fmt coverage bench histories images image seccomp lock docs clean
+.PHONY: help setup demo down test-setup test chaos soak lint fmt coverage bench histories images image secrets seccomp lock docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ images: ## Build the runner image if its inputs changed (FORCE=1 in any case)
 
 image: setup ## Build the images of executor and Temporal's development server
 	@$(BIN)/python images/executor.py $(IMAGE_FLAGS)
+
+secrets: ## Make the passwords that the prod profile reads as files
+	@sh deploy/secrets.sh
 
 seccomp: ## Make the seccomp profile from its readable list
 	$(PYTHON) scripts/make_seccomp.py

@@ -12,7 +12,7 @@ mkdir -p "$directory"
 chmod 0700 "$directory"
 mkdir -p "$directory/events"
 chmod 0755 "$directory/events"
-for name in gateway.secret postgres.password grafana.password; do
+for name in postgres.password grafana.password; do
     if [ ! -s "$directory/$name" ]; then
         head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n' > "$directory/.$name"
         chmod 0444 "$directory/.$name"
