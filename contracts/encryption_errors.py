@@ -38,4 +38,4 @@ class PayloadDamaged(EncryptionError):
 class KeyFileInvalid(EncryptionError):
     """The file of encryption keys cannot be used."""
 
-    hint = "`cronium keys generate` makes a good one; docs/encryption.md shows its form."
+    hint = "`cronium keys generate` makes one; docs/encryption.md shows its form."

@@ -25,7 +25,7 @@ from pydantic import (
 
 from contracts.base import WireModel
 from contracts.encryption_errors import KeyFileInvalid
-from contracts.validation import problems_of
+from contracts.validation import problems_of, sentence
 
 KEY_BYTES = 32
 KEY_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
@@ -128,7 +128,7 @@ def read_keys(path: Path) -> KeyFile:
     try:
         return KeyFile.model_validate_json(data)
     except ValidationError as error:
-        raise KeyFileInvalid(f"{path}: {_sentences(error)}") from None
+        raise KeyFileInvalid(f"{path}: {_reason(error)}") from None
 
 
 def write_keys(path: Path, content: KeyFile) -> None:
@@ -154,10 +154,7 @@ def write_keys(path: Path, content: KeyFile) -> None:
         raise KeyFileInvalid(f"cannot write {path}: {error.strerror}") from None
 
 
-def _sentences(error: ValidationError) -> str:
+def _reason(error: ValidationError) -> str:
     if any(item["type"] == "json_invalid" for item in error.errors()):
         return "this is not JSON"
-    return "; ".join(
-        f"{problem.path}: {problem.message}" if problem.path else problem.message
-        for problem in problems_of(error, KeyFile)
-    )
+    return sentence(problems_of(error, KeyFile))

@@ -4,22 +4,31 @@ Arguments, results, signals, queries, updates, heartbeats, memos, summaries, hea
 failures go through it. What does not is listed in docs/encryption.md.
 """
 
+import asyncio
 from collections.abc import Sequence
+from typing import Self
 
 from google.protobuf.message import DecodeError
 from temporalio.api.common.v1 import Payload
-from temporalio.converter import PayloadCodec
+from temporalio.converter import (
+    ActivitySerializationContext,
+    PayloadCodec,
+    SerializationContext,
+    WithSerializationContext,
+)
 
-from contracts.encryption_errors import PayloadDamaged
+from contracts.encryption_errors import EncryptionKeyMissing, PayloadDamaged
 from worker.codec.cipher import open_sealed, seal
 from worker.codec.ring import KeyRing
 
 ENCODING_FIELD, KEY_FIELD = "encoding", "encryption-key-id"
 ENCRYPTED = b"binary/encrypted"
 MAX_ID_CHARS = 64
+# A host that refuses at once would draw every run of the queue to itself.
+REFUSAL_SECONDS = 1.0
 
 
-class EncryptionCodec(PayloadCodec):
+class EncryptionCodec(PayloadCodec, WithSerializationContext):
     """Seals and opens payloads.
 
     Without keys what is encoded stays as it is; what is decoded and is sealed is an
@@ -27,14 +36,23 @@ class EncryptionCodec(PayloadCodec):
 
     Args:
         ring: The keys.
+        refusal_seconds: Wait before a payload is refused for want of its key, in which
+            the key may come.
     """
 
-    def __init__(self, ring: KeyRing) -> None:
-        self._ring = ring
+    def __init__(self, ring: KeyRing, refusal_seconds: float = 0.0) -> None:
+        self.ring = ring
+        self._refusal_seconds = refusal_seconds
+
+    def with_context(self, context: SerializationContext) -> Self:
+        """See base class: what a host takes from a queue is not refused at once."""
+        if isinstance(context, ActivitySerializationContext) and not context.is_local:
+            return type(self)(self.ring, REFUSAL_SECONDS)
+        return self
 
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
         """See base class."""
-        key = self._ring.active
+        key = self.ring.active
         if key is None:
             return list(payloads)
         return [
@@ -54,13 +72,22 @@ class EncryptionCodec(PayloadCodec):
             EncryptionKeyMissing: The key is not here.
             PayloadDamaged: The key does not open the payload.
         """
+        try:
+            return self._opened(payloads)
+        except EncryptionKeyMissing:
+            if not self._refusal_seconds:
+                raise
+        await asyncio.sleep(self._refusal_seconds)
+        return self._opened(payloads)
+
+    def _opened(self, payloads: Sequence[Payload]) -> list[Payload]:
         return [self._open(item) if is_encrypted(item) else item for item in payloads]
 
     def _open(self, payload: Payload) -> Payload:
         key_id = key_id_of(payload)
         if not key_id:
             raise PayloadDamaged("an encrypted payload does not say which key opens it")
-        key = self._ring.key(key_id)
+        key = self.ring.key(key_id)
         try:
             return Payload.FromString(open_sealed(key, payload.data))
         except DecodeError:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from contracts.encryption_errors import EncryptionError, EncryptionKeyMissing
+from contracts.encryption_errors import EncryptionKeyMissing, KeyFileInvalid
 from worker.codec.keys import Key, KeyFile, read_keys
 
 logger = logging.getLogger(__name__)
@@ -117,7 +117,7 @@ class KeyRing:
             if state == self._state and self._problem is None:
                 return
             self._content, self._state = read_keys(self._path), state
-        except (OSError, EncryptionError) as error:
+        except KeyFileInvalid as error:
             said = str(error)
             if said != self._problem:
                 logger.error("the keys stay as they were: %s", said)
@@ -132,7 +132,10 @@ class KeyRing:
 
 
 def _state_of(path: Path) -> tuple[int, ...]:
-    found = path.stat()
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
     return found.st_ino, found.st_mtime_ns, found.st_size
 
 
