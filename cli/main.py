@@ -70,6 +70,10 @@ COMMANDS = {
 }
 GROUPS = {
     "Run": {"var": ("cli.variables", "build")},
+    "Servers": {
+        "keys": ("cli.keys", "build"),
+        "codec": ("cli.codec", "build"),
+    },
     "Servers over SSH": {
         "server": ("cli.server", "build"),
         "ssh": ("cli.ssh", "build"),

@@ -1,4 +1,4 @@
-"""What can go wrong with encrypted payloads; a branch of the tree in `contracts.errors`.
+"""What can go wrong with encrypted payloads: a branch of `contracts.errors`.
 
     CroniumError
     └── EncryptionError
@@ -30,8 +30,8 @@ class PayloadDamaged(EncryptionError):
     """An encrypted payload was changed on its way, or is no payload of ours."""
 
     hint = (
-        "Compare the key's check value (`cronium keys list`) on both sides: the same id "
-        "must mean the same key. Otherwise the data was changed after it was written."
+        "Compare the key's check value (`cronium keys list`) on both sides: the same "
+        "id must mean the same key. Otherwise the data was changed on its way."
     )
 
 

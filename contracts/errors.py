@@ -154,8 +154,8 @@ class InlineSecretRefused(RequestRefused):
 
     hint = (
         "Name a secret instead (`{secret: NAME}`), or turn encryption on for whoever "
-        "starts runs and for the workers (CRONIUM_ENCRYPTION_KEYS_FILE). A request that "
-        "got as far as Temporal is stored there: change that credential."
+        "starts runs and for the workers (CRONIUM_ENCRYPTION_KEYS_FILE). A request "
+        "that got as far as Temporal is stored there: change that credential."
     )
 
 
