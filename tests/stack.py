@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,9 +69,10 @@ async def running_stack(
     binary: str,
     docker_client: docker.APIClient,
     env: WorkflowEnvironment | None = None,
+    more: Mapping[str, Any] | None = None,
     **docker_settings: Any,
 ) -> AsyncIterator[Stack]:
-    """Start everything, and stop it in order."""
+    """Start everything, and stop it in order; `more` are settings of other groups."""
     instance = "test-" + secrets.token_hex(4)
     async with contextlib.AsyncExitStack() as stack:
         if env is None:
@@ -94,6 +95,7 @@ async def running_stack(
             secrets={"directory": directory / "secrets"},
             http={"allowed_hosts": ["127.0.0.1"]},
             notify={"slack_secret": "SLACK"},
+            **(more or {}),
         )
         config = GatewayConfig(
             database_url=f"sqlite+aiosqlite:///{directory}/gateway.db",

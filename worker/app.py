@@ -66,7 +66,7 @@ class WorkerApp:
         self._relay = Relay(url, ingest_token(settings, self._host_id), self._spools)
         self._metrics = WorkerMetrics()
         self._metrics.slots.set(settings.docker.slots)
-        self._ring = KeyRing(settings.encryption.keys_file)
+        self.ring = KeyRing(settings.encryption.keys_file)
         self._problems: dict[str, str] = {}
         self._host: DockerHost | None = None
         self._http = HttpEngine(http_config(settings))
@@ -88,7 +88,7 @@ class WorkerApp:
         problem = self._spools.problem
         if problem is not None:
             found["spool"] = problem
-        problem = self._ring.problem
+        problem = self.ring.problem
         if problem is not None:
             found["encryption"] = problem
         if self._runs_scripts:
@@ -155,9 +155,9 @@ class WorkerApp:
             await self._until(stop, polling)
 
     async def _connected(self) -> Client:
-        client = await connect(self._settings, ring=self._ring)
+        client = await connect(self._settings, ring=self.ring)
         del self._problems["temporal"]
-        await wait_until_readable(client, self._ring)
+        await wait_until_readable(client, self.ring)
         return client
 
     async def _open_host(
@@ -229,7 +229,7 @@ class WorkerApp:
         ceilings = docker_config(settings, self._host_id)
 
         def check(request: EventRequest) -> None:
-            if not self._ring.encrypts:
+            if not self.ring.encrypts:
                 refuse_inline_secrets(request.event)
             if request.event.type is EventType.HTTP_REQUEST:
                 self._http.check_ceilings(request.event)

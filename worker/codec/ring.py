@@ -84,6 +84,11 @@ class KeyRing:
         self._missed.pop(key_id, None)
         return found
 
+    def has(self, key_id: str) -> bool:
+        """Return whether a key is here, without asking for it."""
+        self._look()
+        return self._find(key_id) is not None
+
     @property
     def problem(self) -> str | None:
         """What is wrong with the keys: a broken file, or ids asked for in vain."""

@@ -47,6 +47,7 @@ async def unreadable_keys(client: Client, ring: KeyRing) -> set[str]:
     """Return the ids of the keys of running executions that the ring lacks."""
     missing = set()
     for key_id in await keys_in_use(client):
+        # Asked for as a payload would, so that what is missed is noted.
         try:
             ring.key(key_id)
         except EncryptionKeyMissing:
