@@ -19,6 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from urllib.parse import quote
 
 import asyncssh
 import docker
@@ -37,6 +38,7 @@ from worker.temporal import connect
 
 # What must be found, or the search would be blind.
 VISIBLE_ID, VISIBLE_LINE = "visible-event", "a line that may be seen"
+UI_MARK = "X-Shown-By-The-Web-Ui"
 # In every script: Temporal has it encrypted alone.
 SCRIPT_MARK = "mark-of-the-script"
 TELL = f"""
@@ -237,6 +239,7 @@ def over_http(planted: dict[str, str], receiver: Listening) -> dict[str, Any]:
             "method": "POST",
             "url": f"{receiver.url}/request",
             "auth": {"kind": "bearer", "token": planted["inline_bearer"]},
+            "headers": {UI_MARK: "yes"},
             "body": {"kind": "json", "content": {"a": {"secret": "FROM_APP"}}},
         },
     )
@@ -288,7 +291,9 @@ async def left(plant: Plant, server: Server, docker_client: docker.APIClient) ->
     """Run it all, and look while it runs and afterwards."""
     planted = plant.secrets
     key = server.ground.user_key
-    search = Search({**planted, **parts_of_key(key)})
+    file = Path(plant.env["CRONIUM_ENCRYPTION_KEYS_FILE"])
+    own = json.loads(await asyncio.to_thread(file.read_text))["keys"][0]["key"]
+    search = Search({**planted, **parts_of_key(key), "encryption key": own})
     with listening() as receiver:
         bodies = {
             "container": in_a_container(planted, receiver),
@@ -486,6 +491,30 @@ def test_temporals_own_command_shows_plain_text_through_the_codec_server(
         plant, left, temporal_binary, *endpoint, "--codec-auth", f"Bearer {token}"
     )
     assert shows_script(shown)
+
+
+def test_the_web_ui_shows_plain_text_in_a_browser_of_the_same_user(
+    plant: Plant, left: Left, tmp_path: Path
+) -> None:
+    handle = left.handles["request"]
+    page = (
+        f"{plant.parts['ui']}/namespaces/default/workflows/{quote(handle.id, safe='')}"
+        f"/{handle.result_run_id}/timeline"
+    )
+    done = subprocess.run(
+        [
+            "chromium", "--headless", "--no-sandbox", "--disable-gpu",
+            f"--user-data-dir={tmp_path}", "--window-size=1400,1200",
+            # Time goes by quickly while nothing is waited for from the network.
+            "--virtual-time-budget=20000", "--dump-dom", page,
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert UI_MARK in done.stdout
+    assert "binary/encrypted" not in done.stdout
 
 
 def test_the_command_lists_keys_without_their_values(plant: Plant) -> None:
