@@ -11,7 +11,6 @@ from temporalio.client import Client
 
 from activities import ExecutionActivities, HttpActivities
 from contracts.events import EventRequest, EventType
-from contracts.inline_secrets import refuse_inline_secrets
 from contracts.runs import Admission
 from engines.channel import GatewayVariables
 from engines.docker import check_ceilings
@@ -19,6 +18,7 @@ from engines.http import HttpEngine
 from engines.secrets import SecretStore
 from logstream import Relay, SpoolDirectory
 from worker.codec import KeyRing
+from worker.codec.guard import InlineGuard
 from worker.codec.survey import wait_until_readable
 from worker.compose import (
     docker_config,
@@ -229,8 +229,6 @@ class WorkerApp:
         ceilings = docker_config(settings, self._host_id)
 
         def check(request: EventRequest) -> None:
-            if not self.ring.encrypts:
-                refuse_inline_secrets(request.event)
             if request.event.type is EventType.HTTP_REQUEST:
                 self._http.check_ceilings(request.event)
             else:
@@ -246,6 +244,7 @@ class WorkerApp:
                 resume_window_seconds=settings.worker.resume_window,
             ),
             check=check,
+            guard=InlineGuard(client, self.ring).check,
             record=self._spools.record,
             clock=time.time,
         )

@@ -45,7 +45,7 @@ QUEUE_WAIT = timedelta(minutes=10)
 TARGET_SECONDS = 90.0
 ROOM_SECONDS = 10.0
 # Between two tries while the worker that takes them lacks the key that they need.
-KEY_WAIT = timedelta(seconds=30)
+KEY_WAIT = timedelta(seconds=10)
 
 
 class ActionFailed(Exception):

@@ -3,7 +3,11 @@
 import asyncio
 import contextlib
 import json
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,7 +37,7 @@ from worker.codec.keys import read_keys, write_keys
 from worker.codec.payloads import is_encrypted, key_id_of
 from worker.codec.survey import keys_in_use
 from worker.settings import load_settings
-from worker.temporal import encrypting_converter, ring_of
+from worker.temporal import connect, encrypting_converter, ring_of
 from workflows import EventWorkflow, FanOutShard
 
 PLANTED = "planted-in-the-input"
@@ -343,21 +347,80 @@ async def waiting_for(handle: WorkflowHandle[Any, Any]) -> str:
             await asyncio.sleep(0.1)
 
 
-async def test_without_keys_a_credential_in_a_request_is_refused(stack: Stack) -> None:
-    server = {
-        "id": "s1",
-        "name": "s1",
-        "address": "127.0.0.1",
-        "username": "u",
-        "credentials": {"password": {"value": PLANTED}},
-    }
-    handle = await stack.start(event("true", targets=[server]))
+SERVER = {
+    "id": "s1",
+    "name": "s1",
+    "address": "127.0.0.1",
+    "username": "u",
+    "credentials": {"password": {"value": PLANTED}},
+}
+
+
+async def refusal_of(handle: WorkflowHandle[Any, Any]) -> ApplicationError:
     with pytest.raises(WorkflowFailureError) as caught:
         await handle.result()
-    cause = caught.value.cause
-    assert isinstance(cause, ApplicationError)
+    assert isinstance(caught.value.cause, ApplicationError)
+    return caught.value.cause
+
+
+async def test_without_keys_a_credential_in_a_request_is_refused(stack: Stack) -> None:
+    cause = await refusal_of(await stack.start(event("true", targets=[SERVER])))
     assert cause.type == "InlineSecretRefused"
     assert cause.non_retryable
     assert "event.targets[0].credentials.password.value" in cause.message
     assert PLANTED not in cause.message
     assert "change that credential" in str(cause.details[0])
+
+
+async def test_a_worker_with_keys_refuses_a_credential_that_came_as_plain_text(
+    encrypted: Stack,
+) -> None:
+    keyless = replace(
+        encrypted,
+        client=await connect(
+            encrypted.settings, ring=KeyRing(None), namespace="default"
+        ),
+    )
+    handle = await keyless.start(event("true", targets=[SERVER]))
+    with pytest.raises(EncryptionKeyMissing, match="has no keys"):
+        await handle.result()
+    readable = encrypted.client.get_workflow_handle(handle.id)
+    assert (await refusal_of(readable)).type == "InlineSecretRefused"
+    plain = await keyless.start(event("echo plain requests run"))
+    result = encrypted.client.get_workflow_handle(plain.id, result_type=ExecutionResult)
+    assert (await result.result()).logs.last_lines == ["plain requests run"]
+
+
+async def test_a_key_that_runs_still_need_is_not_removed(
+    encrypted: Stack, keys_file: Path
+) -> None:
+    command = Path(sys.executable).with_name("cronium")
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("CRONIUM_")}
+    env = {
+        **kept,
+        "CRONIUM_STATE_DIR": str(encrypted.settings.state_dir),
+        "CRONIUM_TEMPORAL_ADDRESS": str(encrypted.settings.temporal.address),
+        "CRONIUM_ENCRYPTION_KEYS_FILE": str(keys_file),
+    }
+
+    async def remove() -> tuple[int, str]:
+        asking = await asyncio.create_subprocess_exec(
+            command, "keys", "remove", "first", env=env, stderr=subprocess.PIPE
+        )
+        _, said = await asking.communicate()
+        return asking.returncode or 0, said.decode()
+
+    handle = await encrypted.start(event("echo begun; sleep 600"))
+    await wait_for_line(encrypted, await execution_of(handle), "begun")
+    keep(keys_file, read_keys(keys_file).keys[0], Key.generate("second"))
+    code, said = await remove()
+    assert code == 1
+    assert "executions run that were begun with first" in said
+    await handle.cancel()
+    assert (await handle.result()).status is Status.CANCELLED
+    assert await remove() == (0, said_when_gone("first"))
+    assert [key.id for key in read_keys(keys_file).keys] == ["second"]
+
+
+def said_when_gone(key_id: str) -> str:
+    return f"{key_id} is gone; histories that it wrote cannot be read any more\n"

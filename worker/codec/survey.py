@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 
+from temporalio.api.common.v1 import Payload
 from temporalio.client import Client
 from temporalio.service import RPCError
 
@@ -63,20 +64,23 @@ async def keys_in_use(client: Client, most: int = MOST_LOOKED_AT) -> set[str]:
     found: set[str] = set()
     try:
         async for execution in client.list_workflows(RUNNING, limit=most):
-            handle = client.get_workflow_handle(
-                execution.id, run_id=execution.run_id or None
-            )
             # It may have ended and been removed meanwhile.
             with contextlib.suppress(RPCError):
-                events = handle.fetch_history_events(page_size=1)
-                first = await anext(aiter(events), None)
-                if first is not None:
-                    payloads = first.workflow_execution_started_event_attributes.input
-                    found |= {
-                        key_id_of(payload)
-                        for payload in payloads.payloads
-                        if is_encrypted(payload)
-                    }
+                given = await input_of(client, execution.id, execution.run_id)
+                found |= {key_id_of(item) for item in given if is_encrypted(item)}
     except RPCError as error:
         logger.warning("cannot see which keys are in use: %s", error.message)
     return found
+
+
+async def input_of(client: Client, workflow_id: str, run_id: str) -> list[Payload]:
+    """Return what an execution was started with, as Temporal has it.
+
+    Raises:
+        RPCError: Temporal does not say.
+    """
+    handle = client.get_workflow_handle(workflow_id, run_id=run_id)
+    first = await anext(aiter(handle.fetch_history_events(page_size=1)), None)
+    if first is None:
+        return []
+    return list(first.workflow_execution_started_event_attributes.input.payloads)
