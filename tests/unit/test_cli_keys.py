@@ -3,13 +3,16 @@
 import json
 import stat
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import jwt
 import pytest
 
+from cli.checks import Verdict, encryption
 from cli.main import run_command
-from worker.codec.keys import read_keys
+from worker.codec import Key, KeyFile
+from worker.codec.keys import read_keys, write_keys
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -123,6 +126,28 @@ def test_mistakes_are_refused_with_what_to_do(
     assert found == code
     assert words in said
     assert file.read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("days", "verdict", "words"),
+    [
+        (None, Verdict.OK, "off: Temporal stores plain text"),
+        (1, Verdict.OK, "k writes, 1 can be read"),
+        (400, Verdict.WARN, "k writes"),
+        (-1, Verdict.FAIL, "No such file"),
+    ],
+)
+def test_the_doctor_looks_at_the_keys(
+    days: int | None, verdict: Verdict, words: str, file: Path
+) -> None:
+    if days is not None and days > 0:
+        made = datetime.now(UTC) - timedelta(days=days)
+        key = Key(id="k", key=b"k" * 32, created=made)
+        write_keys(file, KeyFile(active="k", keys=[key]))
+    row = encryption(None if days is None else file)
+    assert row.verdict is verdict
+    assert words in row.detail
+    assert bool(row.hint) is (verdict is not Verdict.OK)
 
 
 def test_a_token_for_the_codec_server_is_good_for_that_alone(run: Run) -> None:
