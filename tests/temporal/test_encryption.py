@@ -16,7 +16,13 @@ import docker
 import pytest
 from google.protobuf.message import Message
 from temporalio.api.common.v1 import Payload
-from temporalio.client import WorkflowFailureError, WorkflowHandle
+from temporalio.client import (
+    Client,
+    Interceptor,
+    OutboundInterceptor,
+    WorkflowFailureError,
+    WorkflowHandle,
+)
 from temporalio.common import HeaderCodecBehavior
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Replayer
@@ -32,7 +38,7 @@ from tests.conftest import pick_port
 from tests.stack import Stack, event, running_stack
 from tests.temporal.test_event_workflow import execution_of, wait_for_line
 from worker.app import WorkerApp
-from worker.codec import Key, KeyFile, KeyRing
+from worker.codec import EncryptionCodec, Key, KeyFile, KeyRing
 from worker.codec.keys import read_keys, write_keys
 from worker.codec.payloads import is_encrypted, key_id_of
 from worker.codec.survey import keys_in_use
@@ -40,7 +46,7 @@ from worker.settings import load_settings
 from worker.temporal import connect, encrypting_converter, ring_of
 from workflows import EventWorkflow, FanOutShard
 
-PLANTED = "planted-in-the-input"
+PLANTED, MARK = "planted-in-the-input", b"mark-in-the-header"
 CORE_WORDS = {
     "seq", "attempt", "activity_id", "activity_type", "complete_time", "backoff",
     "original_schedule_time", "activation_index",
@@ -157,6 +163,32 @@ async def test_a_failure_is_stored_without_its_words(encrypted: Stack) -> None:
     assert is_encrypted(failure.encoded_attributes)
     assert failure.application_failure_info.type == "SecretUnavailable"
     assert b"NO_SUCH_" not in b"".join(item.SerializeToString() for item in raw)
+
+
+class Tracing(Interceptor):
+    """Sends a header along, as tracing does."""
+
+    def intercept_client(self, next: OutboundInterceptor) -> OutboundInterceptor:
+        return _Outbound(next)
+
+
+class _Outbound(OutboundInterceptor):
+    async def start_workflow(self, input: Any) -> WorkflowHandle[Any, Any]:
+        header = Payload(metadata={"encoding": b"json/plain"}, data=b'"%s"' % MARK)
+        input.headers = {**input.headers, "trace": header}
+        return await super().start_workflow(input)
+
+
+async def test_headers_are_encrypted(encrypted: Stack) -> None:
+    client = Client(**{**encrypted.client.config(), "interceptors": [Tracing()]})
+    handle = await replace(encrypted, client=client).start(event("true"))
+    assert (await handle.result()).status is Status.SUCCESS
+    events = [item async for item in handle.fetch_history_events()]
+    fields = events[0].workflow_execution_started_event_attributes.header.fields
+    assert is_encrypted(fields["trace"])
+    (opened,) = await EncryptionCodec(encrypted.app.ring).decode([fields["trace"]])
+    assert MARK in opened.data
+    assert MARK not in b"".join(item.SerializeToString() for item in events)
 
 
 async def test_a_refused_request_says_where_although_it_is_encrypted(

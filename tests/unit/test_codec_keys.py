@@ -51,6 +51,8 @@ def write(path: Path, *ids: str) -> None:
         ({"active": "a", "keys": [{**GOOD, "id": "a b"}]}, "keys[0].id"),
         ({"active": "a", "keys": [{**GOOD, "kez": PLANTED}]}, "keys[0].kez"),
         ({"active": "a", "keys": [GOOD], "version": 2}, "version"),
+        ({"active": "a", "keys": [{**GOOD, "created": "2026-01-01T00:00:00"}]},
+         "keys[0].created"),
         ("{" + PLANTED, "this is not JSON"),
     ],
     ids=lambda value: value if isinstance(value, str) else "file",

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import (
+    AwareDatetime,
     Field,
     PlainSerializer,
     PlainValidator,
@@ -63,7 +64,7 @@ class Key(WireModel):
 
     id: KeyId
     key: KeyBytes = Field(repr=False)
-    created: datetime | None = None
+    created: AwareDatetime | None = None
 
     @classmethod
     def generate(cls, key_id: str | None = None) -> Self:
