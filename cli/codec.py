@@ -81,7 +81,7 @@ def _access(settings: "Settings") -> "Access":
     from worker.compose import gateway_secret
 
     return Access(
-        secret=gateway_secret(settings),
+        secret=lambda: gateway_secret(settings),
         origins=tuple(settings.codec.origins),
         trust_own_user=settings.codec.trust_own_user,
     )

@@ -12,7 +12,7 @@ import pytest
 from contracts.encryption_errors import EncryptionKeyMissing, KeyFileInvalid
 from worker.codec import Key, KeyFile, KeyRing
 from worker.codec.keys import read_keys, write_keys
-from worker.codec.ring import LOOK_SECONDS, MAX_MISSED, MISSED_SECONDS
+from worker.codec.ring import LOOK_SECONDS, MAX_MISSED, MISSED_SECONDS, WARN_SECONDS
 
 GOOD = {"id": "a", "key": base64.b64encode(b"k" * 32).decode()}
 PLANTED = "cGxhbnRlZC1zZWNyZXQ"
@@ -165,6 +165,20 @@ def test_a_key_asked_for_in_vain_is_a_problem_until_it_comes(tmp_path: Path) -> 
     assert ring.problem == "payloads cannot be read: no key c here"
     clock.now += MISSED_SECONDS
     assert ring.problem is None
+
+
+def test_plain_text_is_warned_of_once_an_hour(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file, clock = tmp_path / "keys.json", Clock()
+    write(file, "a")
+    rings = [KeyRing(file, clock), KeyRing(None, clock)]
+    for hour in range(2):
+        for ring in rings:
+            for _ in range(5):
+                ring.note_plain_text()
+        assert caplog.text.count("payloads come as plain text") == hour + 1
+        clock.now += WARN_SECONDS
 
 
 def test_strangers_cannot_fill_the_memory_with_ids() -> None:

@@ -80,7 +80,7 @@ async def serving(directory: Path, **access: Any) -> AsyncIterator[Served]:
     file = directory / "keys.json"
     write_keys(file, KeyFile(active="k1", keys=[Key(id="k1", key=b"k" * 32)]))
     ring = KeyRing(file)
-    rules = Access(**{"secret": SECRET, "origins": (UI,), **access})
+    rules = Access(**{"secret": lambda: SECRET, "origins": (UI,), **access})
     server = Server(uvicorn.Config(codec_app(ring, rules), port=0, log_level="error"))
     task = asyncio.create_task(server.serve())
     try:

@@ -4,7 +4,8 @@ Programs and proxies send a token. A page must come from a web UI that the opera
 named, in any case: without that, any site could ask in the name of its visitor.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import ClassVar
 
 from starlette.requests import HTTPConnection
@@ -30,12 +31,12 @@ class Access:
     """The rules of one codec server.
 
     Args:
-        secret: Verifies tokens.
+        secret: Returns what verifies tokens; asked each time, since it may change.
         origins: Web UIs whose pages may ask.
         trust_own_user: Whether processes of our user on this machine need no token.
     """
 
-    secret: str = field(repr=False)
+    secret: Callable[[], str]
     origins: tuple[str, ...] = ()
     trust_own_user: bool = False
 
@@ -51,7 +52,7 @@ class Access:
             raise PageRefused("This page may not have payloads opened.")
         scheme, _, token = connection.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and token.strip():
-            scope = verify(self.secret, token.strip()).scope
+            scope = verify(self.secret(), token.strip()).scope
             if scope not in GOOD_SCOPES:
                 raise TokenRefused(f"A token of scope {scope} opens no payloads.")
         elif not (self.trust_own_user and _from_own_user(connection)):

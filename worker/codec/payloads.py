@@ -81,6 +81,8 @@ class EncryptionCodec(PayloadCodec, WithSerializationContext):
         return self._opened(payloads)
 
     def _opened(self, payloads: Sequence[Payload]) -> list[Payload]:
+        if not all(map(is_encrypted, payloads)):
+            self.ring.note_plain_text()
         return [self._open(item) if is_encrypted(item) else item for item in payloads]
 
     def _open(self, payload: Payload) -> Payload:

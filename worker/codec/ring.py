@@ -16,6 +16,7 @@ from worker.codec.keys import Key, KeyFile, read_keys
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 2.0
+WARN_SECONDS = 3600.0
 # For this long after somebody asked in vain, a missing key is a problem to show.
 MISSED_SECONDS = 900.0
 # Ids come with payloads, from whoever may write some: they must not fill the memory.
@@ -41,7 +42,7 @@ class KeyRing:
         self._missed: dict[str, float] = {}
         self._problem: str | None = None
         self._state: tuple[int, ...] = ()
-        self._looked = clock()
+        self._looked = self._warn_again = clock()
         self._content: KeyFile | None = None
         if path is not None:
             self._state = _state_of(path)
@@ -88,6 +89,16 @@ class KeyRing:
         """Return whether a key is here, without asking for it."""
         self._look()
         return self._find(key_id) is not None
+
+    def note_plain_text(self) -> None:
+        """Say, not too often, that somebody writes without encryption."""
+        now = self._clock()
+        if self.encrypts and now >= self._warn_again:
+            self._warn_again = now + WARN_SECONDS
+            logger.warning(
+                "payloads come as plain text: somebody starts runs, or works, without "
+                "CRONIUM_ENCRYPTION_KEYS_FILE"
+            )
 
     @property
     def problem(self) -> str | None:
