@@ -189,6 +189,11 @@ def started(
         assert done.returncode == 0, done.stderr
     yield state, env
     subprocess.run([COMMAND, "down"], env=env, check=True, timeout=90)
+    ours = {"label": f"{names.LABEL_INSTANCE}={env['CRONIUM_INSTANCE']}"}
+    for found in docker_client.containers(all=True, filters=ours):
+        docker_client.remove_container(found["Id"], force=True)
+    for found in docker_client.networks(filters=ours):
+        docker_client.remove_network(found["Id"])
 
 
 @pytest.fixture(scope="module")
