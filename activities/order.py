@@ -1,5 +1,6 @@
 """From a request to a session: environment, secrets, documents, labels, log."""
 
+import asyncio
 import shutil
 import time
 from abc import ABC, abstractmethod
@@ -93,7 +94,7 @@ class SessionFactory(ABC):
         # A script that runs already was given what is in its directory, whatever the
         # secrets' names mean by now: that is what must be masked.
         given = await self.given(run) if resume else {}
-        plain, secret = self._environment(run, given)
+        plain, secret = await asyncio.to_thread(self._environment, run, given)
         # A script that runs already has its token.
         token = "" if resume else new_token()
         env = {

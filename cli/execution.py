@@ -16,11 +16,13 @@ from contracts.errors import (
     CeilingExceeded,
     CroniumError,
     ErrorInfo,
+    InlineSecretRefused,
     RequestRefused,
     SecretUnavailable,
     TemplateInvalid,
 )
 from contracts.events import EventRequest
+from contracts.inline_secrets import refuse_inline_secrets
 from contracts.results import EXIT_CANCELLED, ExecutionResult, Status
 from contracts.validation import Problem
 
@@ -39,6 +41,7 @@ REFUSALS = frozenset(
         names.PAYLOAD_ERROR_TYPE,
         RequestRefused.__name__,
         CeilingExceeded.__name__,
+        InlineSecretRefused.__name__,
         SecretUnavailable.__name__,
         TemplateInvalid.__name__,
     }
@@ -200,6 +203,7 @@ async def start(
     Raises:
         TemporalUnavailable: Nobody answers.
         ExecutionFailed: Temporal refused the start.
+        InvalidRequest: A credential is in the request, and nothing is encrypted here.
     """
     from temporalio.client import WorkflowHandle
     from temporalio.common import (
@@ -210,6 +214,9 @@ async def start(
     from temporalio.exceptions import WorkflowAlreadyStartedError
     from temporalio.service import RPCError
 
+    if settings.encryption.keys_file is None:
+        # Before Temporal has it: what is stored there once, stays.
+        _refuse_inline_secrets(request)
     client = await connect(settings, stack)
     workflow_id = names.workflow_id(request.event.id, request.execution_id)
     links = stack.links(request.execution_id, workflow_id)
@@ -246,6 +253,14 @@ async def connect(settings: "Settings", stack: "Stack") -> "Client":
     return await connect_temporal(
         settings, stack.temporal, stack.namespace, patience=CONNECT_SECONDS
     )
+
+
+def _refuse_inline_secrets(request: EventRequest) -> None:
+    try:
+        refuse_inline_secrets(request.event)
+    except InlineSecretRefused as error:
+        problem = Problem(path="", message=str(error))
+        raise InvalidRequest([problem], hint=error.user_hint) from None
 
 
 def refusal(cause: BaseException | None) -> CroniumError:

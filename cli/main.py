@@ -73,7 +73,11 @@ GROUPS = {
         "var": ("cli.variables", "build"),
         "hook": ("cli.hooks", "build"),
     },
-    "Servers": {"token": ("cli.tokens", "build")},
+    "Servers": {
+        "token": ("cli.tokens", "build"),
+        "keys": ("cli.keys", "build"),
+        "codec": ("cli.codec", "build"),
+    },
     "Servers over SSH": {
         "server": ("cli.server", "build"),
         "ssh": ("cli.ssh", "build"),

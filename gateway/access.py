@@ -79,7 +79,7 @@ def may_see(claims: Claims, execution_id: str, user: str) -> bool:
             return bool(user) and claims.subject == user
         case Scope.EXECUTION:
             return claims.subject == execution_id
-        case Scope.INGEST:
+        case Scope.INGEST | Scope.CODEC:
             return False
 
 

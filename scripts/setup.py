@@ -2,7 +2,7 @@
 
 `make setup` runs it with the system's Python. Every step looks first and does nothing
 when there is nothing to do, so it can run before each start. With `--tests` it also
-brings what only the tests need: PostgreSQL, Node.js and a TypeScript compiler.
+brings what only the tests need: PostgreSQL, Chromium, Node.js and TypeScript.
 """
 
 import hashlib
@@ -48,6 +48,7 @@ TEST_COMMANDS = {
     "nc.openbsd": "netcat-openbsd",
     "curl": "curl",
     "jq": "jq",
+    "chromium": "chromium",
 }
 POSTGRESQL = Path("/usr/lib/postgresql")
 # Without it the package would start a server of its own, which no test wants.

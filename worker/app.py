@@ -17,6 +17,9 @@ from engines.docker import check_ceilings
 from engines.http import HttpEngine
 from engines.secrets import SecretStore
 from logstream import Relay, SpoolDirectory
+from worker.codec import KeyRing
+from worker.codec.guard import InlineGuard
+from worker.codec.survey import wait_until_readable
 from worker.compose import (
     docker_config,
     gateway_links,
@@ -46,6 +49,9 @@ class WorkerApp:
 
     Args:
         settings: Everything an operator chose.
+
+    Raises:
+        KeyFileInvalid: The file of encryption keys cannot be used.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -60,6 +66,7 @@ class WorkerApp:
         self._relay = Relay(url, ingest_token(settings, self._host_id), self._spools)
         self._metrics = WorkerMetrics()
         self._metrics.slots.set(settings.docker.slots)
+        self.ring = KeyRing(settings.encryption.keys_file)
         self._problems: dict[str, str] = {}
         self._host: DockerHost | None = None
         self._http = HttpEngine(http_config(settings))
@@ -81,6 +88,9 @@ class WorkerApp:
         problem = self._spools.problem
         if problem is not None:
             found["spool"] = problem
+        problem = self.ring.problem
+        if problem is not None:
+            found["encryption"] = problem
         if self._runs_scripts:
             problem = self._host.problem if self._host else STARTING
             if problem is not None:
@@ -115,10 +125,9 @@ class WorkerApp:
             await asyncio.gather(*background, return_exceptions=True)
 
     async def _work(self, stop: asyncio.Event) -> None:
-        client = await _unless(stop, lambda: connect(self._settings))
+        client = await _unless(stop, self._connected)
         if client is None:
             return
-        del self._problems["temporal"]
         polling = Polling(client, self._settings)
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(polling.stop)
@@ -144,6 +153,12 @@ class WorkerApp:
             polling.start_shared(activities, workflows=self._runs_workflows)
             logger.info("worker %s is ready (%s)", self._host_id, self._settings.role)
             await self._until(stop, polling)
+
+    async def _connected(self) -> Client:
+        client = await connect(self._settings, ring=self.ring)
+        del self._problems["temporal"]
+        await wait_until_readable(client, self.ring)
+        return client
 
     async def _open_host(
         self, client: Client, polling: Polling, stack: contextlib.AsyncExitStack
@@ -229,6 +244,7 @@ class WorkerApp:
                 resume_window_seconds=settings.worker.resume_window,
             ),
             check=check,
+            guard=InlineGuard(client, self.ring).check,
             record=self._spools.record,
             clock=time.time,
         )

@@ -20,6 +20,7 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from contracts import names
+    from contracts.encryption_errors import EncryptionKeyMissing
     from contracts.errors import (
         EngineUnavailable,
         ErrorInfo,
@@ -28,6 +29,7 @@ with workflow.unsafe.imports_passed_through():
         LogStorageFull,
         SandboxInterrupted,
         ScriptNotStarted,
+        SecretsUnavailable,
     )
     from contracts.events import EventRequest
     from contracts.results import LogCounts, Status
@@ -61,7 +63,9 @@ ENGINE_TRIES = 11
 MAX_ENGINE_WAIT = 30.0
 # A daemon comes back and a disk is freed; a registry that refuses mostly goes on to.
 OTHER_ENGINE_TRIES = 3
-PATIENT_TYPES = frozenset({EngineUnavailable().type})
+PATIENT_TYPES = frozenset({EngineUnavailable().type, SecretsUnavailable().type})
+# Nothing is wrong with the run: it waits until an operator has brought the key.
+KEY_MISSING = EncryptionKeyMissing().type
 # One host among several refuses: the next that takes it may be another, so it is asked
 # for again soon, for about four minutes as well.
 ELSEWHERE_TYPES = frozenset({HostNotReady().type, LogStorageFull().type})
@@ -340,6 +344,8 @@ class Attempt:
 
 def _is_final(error: ErrorInfo, troubles: int) -> bool:
     patience = OTHER_ENGINE_TRIES
+    if error.type == KEY_MISSING:
+        return history_is_full()
     if error.type in ELSEWHERE_TYPES:
         patience = ELSEWHERE_TRIES
     elif error.type in PATIENT_TYPES:
@@ -354,7 +360,7 @@ def _longest_wait(error: ErrorInfo | None) -> float:
 
 def _worth_resuming(error: ErrorInfo | None) -> bool:
     """Whether the host had a passing trouble; None is a death without a heartbeat."""
-    return error is None or error.type in ENGINE_AWAY_TYPES
+    return error is None or error.type in {*ENGINE_AWAY_TYPES, KEY_MISSING}
 
 
 def _no_free_slot(waited: float) -> ErrorInfo:

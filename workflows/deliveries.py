@@ -34,7 +34,8 @@ with workflow.unsafe.imports_passed_through():
     from contracts.results import ExecutionResult
     from contracts.runs import Admission
     from contracts.validation import build
-    from workflows.endings import timed_out_in_queue
+    from workflows.endings import timed_out_in_queue, without_key
+    from workflows.pacing import history_is_full
 
 FIRST_WAIT = timedelta(seconds=1)
 LONGEST_WAIT = timedelta(seconds=60)
@@ -43,6 +44,8 @@ QUEUE_WAIT = timedelta(minutes=10)
 # One target of a message: Apprise's limit, the template's, and some room.
 TARGET_SECONDS = 90.0
 ROOM_SECONDS = 10.0
+# Between two tries while the worker that takes them lacks the key that they need.
+KEY_WAIT = timedelta(seconds=10)
 
 
 class ActionFailed(Exception):
@@ -104,11 +107,24 @@ async def deliver(
     if len(order.model_dump_json().encode()) > limits.MAX_REQUEST_BYTES:
         raise ActionFailed(RequestRefused("input and output are too large for it").info)
     try:
-        return await _execute(order, index, longest)
+        return await _execute_once_readable(order, index, longest)
     except ActivityError as error:
         if is_cancelled_exception(error):
             raise asyncio.CancelledError from None
         raise _understand(error) from None
+
+
+async def _execute_once_readable(
+    order: MessageOrder | CallbackOrder, index: int, longest: float
+) -> Delivery:
+    while True:
+        try:
+            return await _execute(order, index, longest)
+        except ActivityError as error:
+            if without_key(error.cause) is None or history_is_full():
+                raise
+        # Nothing was sent: it waits until an operator has brought the key.
+        await workflow.sleep(KEY_WAIT, summary="a worker lacks the encryption key")
 
 
 async def _execute(
