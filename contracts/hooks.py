@@ -15,6 +15,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from contracts.base import WireModel
 from contracts.events import EventSpec
 from contracts.identity import Identifier
+from contracts.inline_secrets import inline_secrets
 from contracts.limits import KIB, MAX_INPUT_BYTES
 
 DEFAULT_HOOK_BODY_BYTES = 256 * KIB
@@ -126,6 +127,16 @@ class HookSpec(WireModel):
                     f"event.targets[{number}]: expected a server's description; "
                     "`cronium hook add` puts those of the inventory in"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _holds_no_credential(self) -> Self:
+        # The gateway keeps what a hook starts as it is, whatever Temporal encrypts.
+        for path in inline_secrets(self.event):
+            raise ValueError(
+                f"{path}: a credential would be kept readable; expected the name of a "
+                "secret"
+            )
         return self
 
     @property

@@ -128,6 +128,22 @@ async def test_targets_by_name_are_refused_since_there_is_no_inventory(
     assert "event.targets[0]" in answer.json()["error"]["message"]
 
 
+async def test_a_credential_in_the_event_is_refused_and_not_repeated(gateway: Gateway):
+    server = {
+        "name": "a",
+        "host": "192.0.2.7",
+        "user": "deploy",
+        "credentials": {"password": {"value": "hunter2-planted"}},
+    }
+    spec = hook_spec()
+    spec["event"] = {**spec["event"], "targets": [server]}
+    answer = await manage(gateway, "POST", json=spec)
+    assert answer.status_code == 422
+    said = answer.json()["error"]["message"]
+    assert "event.targets[0].credentials.password.value" in said
+    assert "hunter2" not in answer.text
+
+
 async def test_a_change_keeps_address_and_secret(start: Start, starts: TemporalStarts):
     gateway = await start(starts=starts)
     sender = await new_hook(gateway)
