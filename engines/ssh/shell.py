@@ -160,16 +160,23 @@ class Shell(asyncssh.SSHClientSession[bytes]):
             found.append(await self.answer(seconds))
         return found
 
-    async def follow(self, line: str, on_data: OnData) -> Words:
-        """Send a command and hand on all output until its end; return the end's words.
+    def follow(self, lines: str, on_data: OnData) -> None:
+        """Send commands of which the last one brings output, and hand that on.
+
+        Raises:
+            SshConnectFailed: The connection is gone.
+        """
+        self._on_data = on_data
+        self._stderr_ended.clear()
+        self.write(lines)
+
+    async def followed(self) -> Words:
+        """Return the words at the end of what is followed.
 
         Raises:
             Answered: There is nothing to follow.
             SshUnavailable: The connection broke.
         """
-        self._on_data = on_data
-        self._stderr_ended.clear()
-        self.write(line)
         while True:
             words = await self._answers.get()
             if words is None:

@@ -161,7 +161,7 @@ else if (value !== null || form !== "raw") console.log(JSON.stringify(value, nul
 _cronium_call() {
   local path=$2 _cronium_escaped waited=0 errors=0 pause=50 code answer key='' problem
   if [[ -z $CRONIUM_API ]]; then
-    _cronium_fail "this needs the executor's channel, and CRONIUM_SOCKET is not set; scripts that the executor starts have it"
+    _cronium_fail "this needs the executor's channel, and there is none: ${CRONIUM_NO_CHANNEL:-CRONIUM_SOCKET is not set, which scripts that the executor starts have}"
     return 1
   fi
   if [[ $path == *{}* ]]; then
