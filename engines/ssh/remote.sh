@@ -15,7 +15,7 @@ PATH=${PATH:-/usr/bin:/bin}:/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sb
 PATH=$PATH:${HOME:-/nonexistent}/.local/bin:${HOME:-/nonexistent}/bin
 export PATH
 before=${TMPDIR-}
-D= own=
+D= held= holder=
 
 # The account's mask is the script's; what is written here is ours.
 mask=
@@ -222,12 +222,28 @@ session() {
     exec python3 -c 'import os,sys; os.setsid(); os.execvp(sys.argv[1],sys.argv[1:])' "$@"
 }
 
-# True for one caller only, however many there are.
-win_start() {
+# win MARK: true for one caller only, however many there are.
+win() {
     set -C
-    if true 2> /dev/null > "$D/started"; then set +C; return 0; fi
+    if true 2> /dev/null > "$D/$1"; then set +C; return 0; fi
     set +C
     return 1
+}
+
+# hold KEY LIMIT INTERPRETER SCRIPT DIRECTORY HELPER: starts the keeper, and waits for it.
+# Most scripts are short: unless somebody has begun to follow by then, all that the script
+# wrote is told at once, and nobody needs a `tail`.
+hold() {
+    session /bin/sh "$H/keep" "$D" "$H" "$2" "$mask" "$3" "$4" "$5" \
+        < /dev/null > /dev/null 2>&1 &
+    keeper=$!
+    birth "$keeper"
+    printf '%s %s\n' "$keeper" "$b" > "$D/keeper"
+    clocks
+    say BEGUN "$began" "$T"
+    wait "$keeper"
+    [ -z "$ONE" ] && win told || return 0
+    say FOLLOW && say FOLLOW >&2 && state "$1" && rest 0 0 && told - -
 }
 
 # begin KEY LIMIT INTERPRETER SCRIPT DIRECTORY HELPER CHANNEL: start the script, once and
@@ -238,7 +254,7 @@ begin() {
         ! command -v python3 > /dev/null 2>&1; then
         fail nosetsid; return
     fi
-    if win_start; then
+    if win started; then
         if ! { true > "$D/stdout" && true > "$D/stderr" &&
             printf '%-60s\n' pending > "$D/exit_code"; } 2> /dev/null; then
             rm -f "$D/started"; fail noroom "$D"; return
@@ -249,11 +265,9 @@ begin() {
         [ -z "$7" ] || [ -S "$D/api.sock" ] || true > "$D/mute"
         H=${D%/*}/.helper-$6
         [ -d "$H" ] || H=$D/helper
-        session /bin/sh "$H/keep" "$D" "$H" "$2" "$mask" "$3" "$4" "$5" \
-            < /dev/null > /dev/null 2>&1 &
-        own=$!
-        birth "$own"
-        printf '%s %s\n' "$own" "$b" > "$D/keeper"
+        hold "$@" &
+        holder=$! held=$1
+        return
     fi
     clocks
     say BEGUN "$began" "$T"
@@ -273,49 +287,64 @@ tail_waits() {
     return 1
 }
 
+# rest OUT ERR: all that there is beyond these offsets, of a script that is over.
+rest() {
+    [ ! -s "$D/stdout" ] || tail -c "+$(($1 + 1))" "$D/stdout" || return
+    [ ! -s "$D/stderr" ] || tail -c "+$(($2 + 1))" "$D/stderr" >&2
+}
+
+# told OUT ERR: the end of what is followed; how much there is, or "-": all of it was told.
+told() {
+    [ -n "$ONE" ] || say END >&2
+    clocks
+    flooded=0
+    [ -f "$D/flooded" ] && flooded=1
+    say END "$S" "$code" "$began" "$ended" "$T" "$flooded" "$1" "$2"
+}
+
 # follow KEY OUT ERR: all output from these offsets, as it comes, until the end. What
 # `tail` had no time for is asked for again by whoever sees the sizes at the end.
 follow() {
     state "$1"
     if [ "$S" = none ]; then fail missing "$1"; return; fi
+    own=
+    if [ -z "$ONE" ] && [ "$held" = "$1" ]; then
+        held=
+        if win told; then own=1
+        # Whoever holds the script tells of it. Should that have failed, another shell can.
+        elif wait "$holder"; then return
+        else kill -s KILL $$
+        fi
+    fi
     say FOLLOW
     [ -z "$ONE" ] && say FOLLOW >&2
+    o=- e=-
     if [ -f "$D/stdout" ]; then
-        if [ -z "$ONE" ] && [ "$S" = running ] && tail_waits; then
+        if [ -z "$ONE" ] && [ "$S" != running ]; then
+            rest "$2" "$3"
+        elif [ -z "$ONE" ] && tail_waits; then
             tail -s 0.1 --pid="$keeper" -c "+$(($2 + 1))" -f "$D/stdout" 2> /dev/null &
             out=$!
             tail -s 0.1 --pid="$keeper" -c "+$(($3 + 1))" -f "$D/stderr" >&2 2> /dev/null &
             err=$!
-            if [ "$own" = "$keeper" ]; then
+            if [ -n "$own" ]; then
                 # Our own child: its end is known at once.
-                wait "$own"
+                wait "$holder"
                 # Of this signal no shell has anything to say.
                 kill -s PIPE "$out" "$err" 2> /dev/null
             fi
             wait "$out" 2> /dev/null
             wait "$err" 2> /dev/null
+            size "$D/stdout"
+            o=$N
+            size "$D/stderr"
+            e=$N
         else
             look "$2" "$3" || return
         fi
     fi
     state "$1"
-    [ -z "$ONE" ] && say END >&2
-    clocks
-    flooded=0
-    [ -f "$D/flooded" ] && flooded=1
-    size "$D/stdout"
-    o=$N
-    size "$D/stderr"
-    say END "$S" "$code" "$began" "$ended" "$T" "$flooded" "$o" "$N"
-}
-
-# part NAME BEGIN END: what stands between two offsets; the last part may be longer.
-part() {
-    if [ -n "$last" ] && [ -z "$ONE" ]; then
-        tail -c "+$(($2 + 1))" "$D/$1"
-    else
-        tail -c "+$(($2 + 1))" "$D/$1" | head -c $(($3 - $2))
-    fi
+    told "$o" "$e"
 }
 
 # Where tail cannot wait for a process: look five times a second.
@@ -327,16 +356,16 @@ look() {
         size "$D/stdout"
         if [ "$N" -gt "$o" ]; then
             [ -n "$ONE" ] && say CHUNK stdout $((N - o))
-            part stdout "$o" "$N" || return 1
+            tail -c "+$((o + 1))" "$D/stdout" | head -c $((N - o)) || return 1
             o=$N
         fi
         size "$D/stderr"
         if [ "$N" -gt "$e" ]; then
             if [ -n "$ONE" ]; then
                 say CHUNK stderr $((N - e))
-                part stderr "$e" "$N" || return 1
+                tail -c "+$((e + 1))" "$D/stderr" | head -c $((N - e)) || return 1
             else
-                part stderr "$e" "$N" >&2 || return 1
+                tail -c "+$((e + 1))" "$D/stderr" | head -c $((N - e)) >&2 || return 1
             fi
             e=$N
         fi
@@ -393,7 +422,7 @@ end() {
     none | rebooted) say ENDED "$S"; return ;;
     created)
         # A start that is still on its way must find that it is too late.
-        win_start && {
+        win started && {
             true > "$D/stdout"; true > "$D/stderr"; now
             printf '%s\n' "$T" > "$D/began"
             printf '143 %s\n' "$T" > "$D/exit_code"

@@ -37,6 +37,8 @@ DRAIN_SECONDS = 5.0
 SETTLE_SECONDS = 15.0
 FIRST_WAIT_SECONDS = 0.2
 KILLED_CODE = 137
+# People take what comes within this time for immediate.
+PROMPT_SECONDS = 0.15
 
 
 class SshSandbox:
@@ -275,9 +277,10 @@ class SshSandbox:
                     self._shell = await self._account.open()
                 home, self._home = self._home, ""
                 await self._way_back.open(self._shell, home)
-                await self._begin_following(self._shell)
+                self._shell.listen(self._take)
+                after = await self._ensure_begun(self._shell)
                 away_since = None
-                end = End.of(await self._shell.followed())
+                end = End.of(await self._shell.follow(self._line(), after))
                 if self._is_short_of(end):
                     continue
                 if end.state != "running" or not follow:
@@ -299,11 +302,16 @@ class SshSandbox:
             await asyncio.sleep(random.uniform(wait / 2, wait))
             wait = min(wait * 2, self._account.config.retry_seconds)
 
-    async def _begin_following(self, shell: Shell) -> None:
-        """Start the script, unless somebody did, and ask for what it writes."""
-        shell.follow((self._begin or "") + self._line(), self._take)
+    async def _ensure_begun(self, shell: Shell) -> float:
+        """Start the script, unless somebody did.
+
+        Returns:
+            How long to wait before asking for its output: one that ends sooner tells
+            of it by itself, which spares its server two processes.
+        """
         if self._begin is None:
-            return
+            return 0
+        shell.write(self._begin)
         try:
             words = await shell.answer(self._account.patience)
         except SshUnavailable:
@@ -313,6 +321,7 @@ class SshSandbox:
         self._began = Standing.of(["STATUS", "running", *words[1:]]).began
         self._begin = None
         self._mark_begun()
+        return PROMPT_SECONDS
 
     def _mark_begun(self) -> None:
         if self._begun is not None and not self._begun.done():
