@@ -103,8 +103,12 @@ class Local:
 
 
 @contextlib.asynccontextmanager
-async def running() -> AsyncIterator[Local]:
-    """Start a stack in a directory of its own, and stop it."""
+async def running(**variables: str) -> AsyncIterator[Local]:
+    """Start a stack in a directory of its own, and stop it.
+
+    Args:
+        variables: More of its environment.
+    """
     with tempfile.TemporaryDirectory(prefix="cronium-bench-") as directory:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("CRONIUM_")}
         environment = {
@@ -113,6 +117,7 @@ async def running() -> AsyncIterator[Local]:
             "CRONIUM_INSTANCE": "bench",
             "CRONIUM_LOGS_CAP": "512MB",
             "CRONIUM_DOCKER_MAX_CPUS": "2",
+            **variables,
         }
         await _command(environment, "dev", "--background")
         try:

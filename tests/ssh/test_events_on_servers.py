@@ -145,7 +145,7 @@ async def test_what_survived_the_kill_is_told_to_people(
 
 @pytest.mark.parametrize(
     ("owner", "name", "status", "code"),
-    [(SshPlace, "create", "FAILURE", None), (Shell, "followed", "SUCCESS", 0)],
+    [(SshPlace, "create", "FAILURE", None), (Shell, "follow", "SUCCESS", 0)],
 )
 async def test_a_fault_that_nobody_foresaw_has_a_type_and_gives_nothing_away(
     owner: type,

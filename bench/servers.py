@@ -1,0 +1,61 @@
+"""`python -m bench.servers`: the measurements over SSH by themselves, with no page.
+
+Also at other sizes, for the slopes that docs/scale.md plans with.
+"""
+
+import argparse
+import asyncio
+
+from rich.console import Console
+from rich.table import Table
+
+from bench import ssh, ssh_rivals
+from bench.fleet import running_fleet
+from bench.local import running
+from bench.measures import Row
+from worker.exit import leave
+
+COUNT, ROUNDS, POOLED_ROUNDS = 200, 3, 40
+COLUMNS = ("What", "Ours", "Instead", "Compared", "To reach", "Reached")
+
+
+async def measure(
+    count: int = COUNT, rounds: int = ROUNDS, *, quick: bool = False
+) -> tuple[list[Row], str]:
+    """Return the rows and what they mean; about 4 minutes for 200 servers."""
+    console = Console(stderr=True)
+    ssh_rivals.install()
+    with running_fleet(count) as fleet:
+        memory = await ssh.memory(fleet)
+        async with running(**ssh.settings(fleet)) as local:
+            async for seen in ssh.in_turns(local, fleet, 1 if quick else rounds):
+                shown = {
+                    name: f"{times[-1]:.1f} s" for name, times in seen.times.items()
+                }
+                console.print(f"{count} servers: {shown}")
+            console.print({k: f"{seen.cpu_ms(k):.1f} ms" for k in seen.cpu})
+            memory_mb = local.memory_mb("worker")
+        pooled = await ssh.pooled(fleet, POOLED_ROUNDS)
+        console.print(f"worker's peak memory: {memory_mb:.0f} MB")
+        return [*ssh.rows(seen, count), pooled, memory], ssh.meaning(seen, fleet)
+
+
+def main() -> int:
+    """Measure and print; 1 when a target was missed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--servers", type=int, default=COUNT)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    arguments = parser.parse_args()
+    rows, meaning = asyncio.run(measure(arguments.servers, arguments.rounds))
+    table = Table(*COLUMNS)
+    for row in rows:
+        reached = "yes" if row.reached else "no"
+        table.add_row(row.name, row.ours, row.rival, row.compared, row.target, reached)
+    console = Console(width=150)
+    console.print(table)
+    console.print(meaning)
+    return 0 if all(row.reached for row in rows) else 1
+
+
+if __name__ == "__main__":
+    leave(main())
