@@ -17,6 +17,7 @@ from contracts.servers import ServerSpec
 from tests.ssh.ground import Ground, Server, key_text, public_text
 
 CONTAINERS = 20
+MOST_PORTS = 14
 FIRST_PORT = 2200
 USER = "plain"
 KEY_SECRET = "BENCH_KEY"
@@ -37,7 +38,7 @@ class Target:
         """Where its container is."""
         return self.server.address
 
-    def spec(self, **credentials: Any) -> ServerSpec:
+    def spec(self) -> ServerSpec:
         """Return it as the engine takes it."""
         return self.server.spec(id=self.name, name=self.name, port=self.port)
 
@@ -91,16 +92,21 @@ def _cpu_of(container: str) -> float:
 def running_fleet(count: int) -> Iterator[Fleet]:
     """Start the servers, and remove them."""
     client = docker.APIClient(base_url="unix:///var/run/docker.sock", version="auto")
-    each = -(-count // CONTAINERS)
+    containers = min(count, max(CONTAINERS, -(-count // MOST_PORTS)))
+    each = -(-count // containers)
     ports = range(FIRST_PORT, FIRST_PORT + each)
     options = [f"Port={port}" for port in (22, *ports)]
-    options += ["MaxSessions=100", "MaxStartups=2000", "LogLevel=ERROR"]
+    # sshd has room for 16 listening sockets.
+    options += [
+        "AddressFamily=inet",
+        "MaxSessions=100",
+        "MaxStartups=2000",
+        "LogLevel=ERROR",
+    ]
     words = [word for option in options for word in ("-o", option)]
     ground = Ground(client)
     try:
-        servers = [
-            ground.server(*words, tmpfs=HOME) for _ in range(min(CONTAINERS, count))
-        ]
+        servers = [ground.server(*words, tmpfs=HOME) for _ in range(containers)]
         for server in servers:
             server.run("chown", USER, f"/home/{USER}")
         targets = [

@@ -27,6 +27,7 @@ async def measure(
     ssh_rivals.install()
     with running_fleet(count) as fleet:
         memory = await ssh.memory(fleet)
+        await ssh.warm_up(fleet)
         async with running(**ssh.settings(fleet)) as local:
             async for seen in ssh.in_turns(local, fleet, 1 if quick else rounds):
                 shown = {

@@ -71,6 +71,19 @@ async def test_dropped_packets_for_a_while_lose_nothing(
     await quick.place(spec).remove(sandbox)
 
 
+async def test_a_script_outlives_the_terminal_that_it_was_started_over(
+    quick: SshEngine, other: Server
+) -> None:
+    """The end of a terminal is a hang-up to whoever is attached to it."""
+    spec = other.spec(pty=True)
+    sandbox, output = await begun(quick, spec, COUNT.format(last=40))
+    await output.until("5\n")
+    other.hang_up()
+    end = await asyncio.wait_for(asyncio.shield(sandbox.exited), 60)
+    assert (end.code, output.out) == (9, numbers(40))
+    await quick.place(spec).remove(sandbox)
+
+
 async def test_another_worker_takes_over_from_the_first_byte(
     engine: SshEngine, server: Server
 ) -> None:
