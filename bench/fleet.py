@@ -21,6 +21,14 @@ MOST_PORTS = 14
 FIRST_PORT = 2200
 USER = "plain"
 KEY_SECRET = "BENCH_KEY"
+# The others have none: a machine that all share may be slow to answer.
+DEADLINES = {
+    "connectSeconds": 120,
+    "bannerSeconds": 120,
+    "authSeconds": 120,
+    "idleSeconds": 120,
+    "totalSeconds": 600,
+}
 # On a file system of its own, as on a real server: tail is then woken by inotify.
 HOME = {f"/home/{USER}": "rw,exec"}
 
@@ -40,7 +48,9 @@ class Target:
 
     def spec(self) -> ServerSpec:
         """Return it as the engine takes it."""
-        return self.server.spec(id=self.name, name=self.name, port=self.port)
+        return self.server.spec(
+            id=self.name, name=self.name, port=self.port, deadlines=DEADLINES
+        )
 
     def wire(self) -> dict[str, Any]:
         """Return it as a client writes it: the key is a secret of the worker."""
@@ -49,6 +59,7 @@ class Target:
             name=self.name,
             port=self.port,
             credentials={"key": {"secret": KEY_SECRET}},
+            deadlines=DEADLINES,
         )
         return spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)
 

@@ -20,16 +20,22 @@ COLUMNS = ("What", "Ours", "Instead", "Compared", "To reach", "Reached")
 
 
 async def measure(
-    count: int = COUNT, rounds: int = ROUNDS, *, quick: bool = False
+    count: int = COUNT,
+    rounds: int = ROUNDS,
+    *,
+    quick: bool = False,
+    rivals: bool = True,
 ) -> tuple[list[Row], str]:
     """Return the rows and what they mean; about 4 minutes for 200 servers."""
     console = Console(stderr=True)
-    ssh_rivals.install()
+    if rivals:
+        ssh_rivals.install()
     with running_fleet(count) as fleet:
         memory = await ssh.memory(fleet)
         await ssh.warm_up(fleet)
         async with running(**ssh.settings(fleet)) as local:
-            async for seen in ssh.in_turns(local, fleet, 1 if quick else rounds):
+            turns = ssh.in_turns(local, fleet, 1 if quick else rounds, rivals=rivals)
+            async for seen in turns:
                 shown = {
                     name: f"{times[-1]:.1f} s" for name, times in seen.times.items()
                 }
@@ -46,8 +52,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--servers", type=int, default=COUNT)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--alone", action="store_true", help="no tools from PyPI")
     arguments = parser.parse_args()
-    rows, meaning = asyncio.run(measure(arguments.servers, arguments.rounds))
+    rows, meaning = asyncio.run(
+        measure(arguments.servers, arguments.rounds, rivals=not arguments.alone)
+    )
     table = Table(*COLUMNS)
     for row in rows:
         reached = "yes" if row.reached else "no"

@@ -89,7 +89,8 @@ async def ansible(fleet: Fleet, module: str) -> float:
 
     Args:
         fleet: Where.
-        module: `raw` sends the command and nothing else; `shell` brings a program.
+        module: `raw` sends the command and nothing else; `command`, which it takes
+            when nothing is said, brings a program that runs it.
     """
     with tempfile.TemporaryDirectory(prefix="crn-") as directory:
         inventory = Path(directory) / "hosts"
