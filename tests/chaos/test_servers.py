@@ -23,7 +23,7 @@ from tests.chaos.plant import Plant
 from tests.chaos.scripts import Numbered
 from tests.chaos.truth import broken_numbers, complain, wrong_text
 from tests.chaos.wire import until
-from tests.ssh.ground import Ground, Server, public_text
+from tests.ssh.ground import Server, public_text
 from tests.ssh.test_connections import Hanging, listener
 
 SERVERS = 4
@@ -154,12 +154,13 @@ async def ten_ways(
             "hostKeys": [public_text(key)],
             "credentials": {"password": {"secret": "SSH_PASSWORD"}},
         }
+        slowly = local(slow, totalSeconds=2, bannerSeconds=60)
         ways = [
             ("black-hole", "SshConnectTimeout", 25, _at(hole, connectSeconds=2)),
             ("silent", "SshBannerTimeout", 25, local(silent, bannerSeconds=2)),
             ("tarpit", "SshBannerTimeout", 25, local(tarpit, bannerSeconds=2)),
             ("stuck", "SshBannerTimeout", 25, local(stuck, bannerSeconds=2)),
-            ("slow", "SshTotalTimeout", 25, local(slow, totalSeconds=2)),
+            ("slow", "SshTotalTimeout", 25, slowly),
             ("login", "SshAuthTimeout", 25, login),
             ("mute", "SshIdleTimeout", 30, _at(mute, idleSeconds=2)),
             ("endless", "ScriptTimeout", 40, _at(one, "/tmp")),
@@ -203,28 +204,25 @@ esac
 
 @pytest.mark.timeout(900)
 async def test_servers_that_hang_in_ten_ways_hold_up_nobody_else(
-    plant: Plant, fleet: Fleet, docker_client: docker.APIClient
+    plant: Plant, fleet: Fleet
 ) -> None:
     """490 healthy ones (60 by default) end as soon as without the ten."""
     (plant.directory.parent / "keys" / "SSH_PASSWORD").write_text("no matter")
-    ground = Ground(docker_client)
-    try:
-        await asyncio.to_thread(fleet.prepare)
-        alone = await duration(plant, fleet)
-        await asyncio.to_thread(fleet.prepare)
-        hole, mute, dying = [await asyncio.to_thread(ground.server) for _ in range(3)]
-        async with ten_ways(fleet, hole, mute, dying) as bad:
-            targets = [*(way.target for way in bad), *fleet.targets()]
-            begin = time.monotonic()
-            run = await plant.caller.start(event_of(targets))
-            lost = asyncio.create_task(cut_when_up(dying))
-            healthy = await until_ended(fleet, begin)
-            result = await asyncio.wait_for(run.result(), 500)
-            await lost
-        assert healthy < 2 * alone + 10, (healthy, alone)
-        check_rows(fleet, result, bad)
-    finally:
-        ground.close()
+    ground = fleet.servers[0].ground
+    hole, mute, dying = [await asyncio.to_thread(ground.server) for _ in range(3)]
+    await asyncio.to_thread(fleet.prepare)
+    alone = await duration(plant, fleet)
+    await asyncio.to_thread(fleet.prepare)
+    async with ten_ways(fleet, hole, mute, dying) as bad:
+        targets = [*(way.target for way in bad), *fleet.targets()]
+        begin = time.monotonic()
+        run = await plant.caller.start(event_of(targets))
+        cutting = asyncio.create_task(cut_when_up(dying))
+        healthy = await until_ended(fleet, begin)
+        await asyncio.wait_for(cutting, 60)
+        result = await asyncio.wait_for(run.result(), 500)
+    assert healthy < 2 * alone + 10, (healthy, alone)
+    check_rows(fleet, result, bad)
     # What ran where it hung is gone as well, but on the server that vanished.
     await until(lambda: not fleet.left(), 60, "nothing left on the servers")
 
@@ -258,7 +256,9 @@ async def until_ended(fleet: Fleet, begin: float) -> float:
 
 async def cut_when_up(server: Server) -> None:
     """Cut a server off once the script runs there."""
-    await asyncio.to_thread(server.wait_until_there, "plain +sleep 600")
+    async with asyncio.timeout(60):
+        while not await asyncio.to_thread(server.processes, "sleep 600"):  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
     server.cut()
 
 
