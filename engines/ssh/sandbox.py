@@ -38,7 +38,7 @@ SETTLE_SECONDS = 15.0
 FIRST_WAIT_SECONDS = 0.2
 KILLED_CODE = 137
 # People take what comes within this time for immediate.
-PROMPT_SECONDS = 0.15
+PROMPT_SECONDS = 0.2
 
 
 class SshSandbox:
