@@ -11,7 +11,7 @@ import docker
 from rich.console import Console
 from rich.table import Table
 
-from bench import calls, measures, servers
+from bench import calls, measures
 from bench.local import running
 from bench.measures import Row
 from worker.exit import leave
@@ -19,7 +19,6 @@ from worker.exit import leave
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 COLUMNS = ("What", "Ours", "Instead", "Compared", "To reach", "Reached")
 QUIET_LOAD = 1.0
-QUICK_SERVERS = 40
 MEANING = """
 The rival and ours run in turns, so that noise of the machine meets both. *Start to
 result* is what a client waits: Temporal, our worker, the sandbox and the log, with the
@@ -74,27 +73,20 @@ def cells(row: Row) -> tuple[str, ...]:
     return row.name, row.ours, row.rival, row.compared, row.target, reached
 
 
-def table_of(rows: list[Row]) -> str:
-    """Return rows as Markdown."""
-    return "\n".join(
-        "| " + " | ".join(line) + " |"
-        for line in (COLUMNS, ("---",) * len(COLUMNS), *map(cells, rows))
-    )
-
-
-def page(
-    rows: list[Row], over_ssh: tuple[list[Row], str], command: str, load: float
-) -> str:
+def page(rows: list[Row], command: str, load: float) -> str:
     """Return docs/performance.md."""
     engine = docker.from_env().version()["Version"]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     busy = "" if load <= QUIET_LOAD else f" The machine was busy (load {load:.1f})."
+    table = "\n".join(
+        "| " + " | ".join(line) + " |"
+        for line in (COLUMNS, ("---",) * len(COLUMNS), *map(cells, rows))
+    )
     return (
         "# Performance\n\n"
         f"Measured on {datetime.date.today()} by `{command}`: {os.cpu_count()} cores, "
         f"{memory:.0f} GiB, Linux {platform.release().split('-')[0]}, "
-        f"Docker Engine {engine}.{busy}\n\n{table_of(rows)}\n{MEANING}\n"
-        f"## Scripts on servers\n\n{table_of(over_ssh[0])}\n{over_ssh[1]}"
+        f"Docker Engine {engine}.{busy}\n\n{table}\n{MEANING}"
     )
 
 
@@ -105,15 +97,13 @@ def main() -> int:
     quick = parser.parse_args().quick
     load = os.getloadavg()[0]
     rows = asyncio.run(measure(quick))
-    count = QUICK_SERVERS if quick else servers.COUNT
-    over_ssh = asyncio.run(servers.measure(count, quick=quick))
     table = Table(*COLUMNS)
-    for row in [*rows, *over_ssh[0]]:
+    for row in rows:
         table.add_row(*cells(row))
     Console().print(table)
     if not quick:
-        PAGE.write_text(page(rows, over_ssh, "make bench", load))
-    return 0 if all(row.reached for row in [*rows, *over_ssh[0]]) else 1
+        PAGE.write_text(page(rows, "make bench", load))
+    return 0 if all(row.reached for row in rows) else 1
 
 
 if __name__ == "__main__":

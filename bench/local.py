@@ -25,6 +25,7 @@ from worker.settings import load_settings
 from worker.temporal import connect
 
 COMMAND = str(Path(sys.executable).parent / "cronium")
+INSTANCE = "bench"
 VIEWER = TypeAdapter[Any](ViewerMessage)
 
 
@@ -103,21 +104,21 @@ class Local:
 
 
 @contextlib.asynccontextmanager
-async def running(**variables: str) -> AsyncIterator[Local]:
+async def running(**settings: str) -> AsyncIterator[Local]:
     """Start a stack in a directory of its own, and stop it.
 
     Args:
-        variables: More of its environment.
+        settings: More `CRONIUM_*` variables, without the prefix.
     """
     with tempfile.TemporaryDirectory(prefix="cronium-bench-") as directory:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("CRONIUM_")}
         environment = {
             **kept,
             "CRONIUM_STATE_DIR": directory,
-            "CRONIUM_INSTANCE": "bench",
+            "CRONIUM_INSTANCE": INSTANCE,
             "CRONIUM_LOGS_CAP": "512MB",
             "CRONIUM_DOCKER_MAX_CPUS": "2",
-            **variables,
+            **{f"CRONIUM_{name}": value for name, value in settings.items()},
         }
         await _command(environment, "dev", "--background")
         try:

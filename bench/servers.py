@@ -1,29 +1,32 @@
-"""`python -m bench.servers`: the measurements over SSH by themselves, with no page.
+"""`python -m bench.servers`: the measurements over SSH.
 
-Also at other sizes, for the slopes that docs/scale.md plans with.
+`make bench` has it write its section of docs/performance.md after the others. By hand
+it also measures other sizes, for the slopes that docs/scale.md plans with.
 """
 
 import argparse
 import asyncio
+import datetime
+import os
 
 from rich.console import Console
 from rich.table import Table
 
 from bench import ssh, ssh_rivals
+from bench.__main__ import COLUMNS, PAGE, QUIET_LOAD, cells
 from bench.fleet import running_fleet
 from bench.local import running
 from bench.measures import Row
 from worker.exit import leave
 
 COUNT, ROUNDS, POOLED_ROUNDS = 200, 3, 40
-COLUMNS = ("What", "Ours", "Instead", "Compared", "To reach", "Reached")
+TITLE = "## Scripts on servers"
 
 
 async def measure(
     count: int = COUNT,
     rounds: int = ROUNDS,
     *,
-    quick: bool = False,
     rivals: bool = True,
 ) -> tuple[list[Row], str]:
     """Return the rows and what they mean; about 4 minutes for 200 servers."""
@@ -34,7 +37,7 @@ async def measure(
         memory = await ssh.memory(fleet)
         await ssh.warm_up(fleet)
         async with running(**ssh.settings(fleet)) as local:
-            turns = ssh.in_turns(local, fleet, 1 if quick else rounds, rivals=rivals)
+            turns = ssh.in_turns(local, fleet, rounds, rivals=rivals)
             async for seen in turns:
                 shown = {
                     name: f"{times[-1]:.1f} s" for name, times in seen.times.items()
@@ -47,20 +50,37 @@ async def measure(
         return [*ssh.rows(seen, count), pooled, memory], ssh.meaning(seen, fleet)
 
 
+def write(rows: list[Row], meaning: str, load: float) -> None:
+    """Put the section at the end of the page, in the place of an older one."""
+    table = "\n".join(
+        "| " + " | ".join(line) + " |"
+        for line in (COLUMNS, ("---",) * len(COLUMNS), *map(cells, rows))
+    )
+    busy = "" if load <= QUIET_LOAD else f", on a busy machine (load {load:.1f})"
+    page = PAGE.read_text().split(f"\n{TITLE}\n", 1)[0].rstrip("\n")
+    PAGE.write_text(
+        f"{page}\n\n{TITLE}\n\nMeasured on {datetime.date.today()}{busy}.\n\n"
+        f"{table}\n{meaning}"
+    )
+
+
 def main() -> int:
     """Measure and print; 1 when a target was missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--servers", type=int, default=COUNT)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--alone", action="store_true", help="no tools from PyPI")
+    parser.add_argument("--write", action="store_true", help="write the page's section")
     arguments = parser.parse_args()
+    load = os.getloadavg()[0]
     rows, meaning = asyncio.run(
         measure(arguments.servers, arguments.rounds, rivals=not arguments.alone)
     )
     table = Table(*COLUMNS)
     for row in rows:
-        reached = "yes" if row.reached else "no"
-        table.add_row(row.name, row.ours, row.rival, row.compared, row.target, reached)
+        table.add_row(*cells(row))
+    if arguments.write:
+        write(rows, meaning, load)
     console = Console(width=150)
     console.print(table)
     console.print(meaning)

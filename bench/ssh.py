@@ -309,6 +309,6 @@ def meaning(seen: Seen, fleet: Fleet) -> str:
 def settings(fleet: Fleet) -> dict[str, str]:
     """Return what the stack must know of the fleet."""
     return {
-        "CRONIUM_SECRETS_DIRECTORY": str(fleet.key.parent),
-        "CRONIUM_SSH_SLOTS": str(max(200, len(fleet.targets))),
+        "SECRETS_DIRECTORY": str(fleet.key.parent),
+        "SSH_SLOTS": str(max(200, len(fleet.targets))),
     }
