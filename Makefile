@@ -47,7 +47,8 @@ coverage: test-setup ## Run all tests and hold the core to 90 % coverage
 	$(BIN)/coverage report --include='$(COVERED)' --fail-under=90
 
 bench: setup ## Measure
-	@$(BIN)/python -m bench
+	@$(BIN)/python -m bench; code=$$?; \
+	  $(BIN)/python -m bench.servers --write || code=$$?; exit $$code
 
 docs: ## Write anew what pages take from code: settings, table of helpers
 	@mkdir -p build

@@ -30,6 +30,9 @@ from engines.ssh import SshEngine, SshPlace
 from logstream import Redactor, RunLog, SpoolDirectory
 
 TOKEN_NAME = "CRONIUM_EXECUTION_TOKEN"
+UNREACHABLE = {
+    "CRONIUM_NO_CHANNEL": "a script that runs as another user (runAs) has none"
+}
 # Output appears as it is written, and the sandbox's root is read-only.
 BASE_ENV = {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 
@@ -102,7 +105,7 @@ class SessionFactory(ABC):
             **plain,
             **secret,
             **_own_env(run),
-            **(channel_environment(token) if _reachable(run) else {}),
+            **(channel_environment(token) if _reachable(run) else UNREACHABLE),
         }
         known = token or given.get(TOKEN_NAME, "")
         redactor = Redactor([*secret.values(), known])

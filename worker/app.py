@@ -33,7 +33,7 @@ from worker.health import HealthServer, health_app
 from worker.host import STARTING, DockerHost
 from worker.metrics import WorkerMetrics
 from worker.polling import Polling
-from worker.servers import Servers
+from worker.servers import Servers, owner_of
 from worker.settings import Settings
 from worker.temporal import connect, register_search_attributes
 
@@ -187,6 +187,7 @@ class WorkerApp:
             self._spools,
             self._metrics,
             self._variables,
+            await owner_of(client, self._settings.instance),
         )
         stack.push_async_callback(servers.close)
         await servers.hand_back()

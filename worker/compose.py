@@ -62,14 +62,14 @@ def http_config(settings: Settings) -> HttpConfig:
     )
 
 
-def ssh_config(settings: Settings) -> SshConfig:
-    """Return the SSH engine's configuration."""
+def ssh_config(settings: Settings, owner: str) -> SshConfig:
+    """Return the SSH engine's configuration; `owner` is whose its runs are."""
     ssh = settings.ssh
     return SshConfig(
         known_hosts=ssh.known_hosts,
         trust_on_first_use=ssh.trust_on_first_use,
         agent_socket=ssh.agent_socket,
-        instance=settings.instance,
+        instance=owner,
         idle_close=ssh.idle_close,
         outage_window=ssh.outage_window,
         output_bytes=ssh.max_output,

@@ -11,7 +11,7 @@ script, so what happens next is decided with its last heartbeat in hand:
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from temporalio import workflow
@@ -40,8 +40,8 @@ with workflow.unsafe.imports_passed_through():
         RunOutcome,
         RunRequest,
     )
-    from contracts.server_errors import ENGINE_AWAY_TYPES
-    from contracts.servers import ServerSpec
+    from contracts.server_errors import ENGINE_AWAY_TYPES, UNREACHABLE_TYPES
+    from contracts.servers import UNREACHABLE_SECONDS, ServerSpec
     from workflows.endings import (
         Ended,
         Lost,
@@ -113,6 +113,7 @@ class Attempt:
         self._admission = admission
         self._waiting = waiting
         self._resumes = 0
+        self._away_since: datetime | None = None
         self._logs = LogCounts()
 
     async def run(self) -> RunOutcome:
@@ -129,10 +130,32 @@ class Attempt:
             if isinstance(ended, Trouble):
                 error, self._logs = ended.error, total(self._logs, ended.logs)
             troubles += 1
-            if error is not None and _is_final(error, troubles):
+            if error is not None and self._gives_up(error, troubles):
                 return self._with_logs(RunOutcome(status=Status.FAILURE, error=error))
             if not await self._pause(error, troubles):
                 return self._with_logs(cancelled("while it waited for the engine"))
+
+    def _gives_up(self, error: ErrorInfo, troubles: int) -> bool:
+        if error.retryable and self._waits_for_server(error) and not history_is_full():
+            return False
+        return _is_final(error, troubles)
+
+    def _waits_for_server(self, error: ErrorInfo) -> bool:
+        """Whether a server that cannot be reached has time left to come back.
+
+        A single server may be started anew just now, and its job is to survive that.
+        Of many some are always dead: they must not hold the others up.
+        """
+        if self._server is None or error.type not in UNREACHABLE_TYPES:
+            return False
+        seconds = self._server.deadlines.unreachable_seconds
+        if seconds is None:
+            seconds = UNREACHABLE_SECONDS if self._pacer is None else 0.0
+        if not seconds or not workflow.patched("unreachable-server"):
+            return False
+        now = workflow.now()
+        self._away_since = self._away_since or now
+        return (now - self._away_since).total_seconds() < seconds
 
     def _next_request(self) -> RunRequest:
         self.dispatches += 1

@@ -17,6 +17,7 @@ from contracts.errors import (
 )
 from contracts.limits import MAX_CHAIN_DEPTH
 from contracts.results import Status
+from contracts.server_errors import SshConnectFailed
 from tests.stack import event
 from tests.temporal.scripted import (
     FAILS,
@@ -197,6 +198,18 @@ FAN_OUT_PATHS: dict[str, Path] = {
         lambda: Script(otherwise=runs_until_cancelled),
         targets=servers(4),
         fanOut={"forks": 2},
+    ),
+    "server-away": played(
+        lambda: Script(at={"s0001": [raises(SshConnectFailed("refused"))] * 4}),
+        targets=servers(1),
+    ),
+    "server-away-for-good": played(
+        lambda: Script(at={"s0001": [raises(SshConnectFailed("refused"))] * 4}),
+        targets=[servers(1)[0] | {"deadlines": {"unreachableSeconds": 5}}],
+    ),
+    "fan-out-server-away": played(
+        lambda: Script(at={"s0001": [raises(SshConnectFailed("refused"))] * 3}),
+        targets=servers(2),
     ),
     "fan-out-resume": played(
         lambda: Script(at={"s0002": [vanishes]}, resume=[SUCCEEDS]),
