@@ -130,9 +130,10 @@ async def test_targets_by_name_are_refused_since_there_is_no_inventory(
 
 async def test_a_credential_in_the_event_is_refused_and_not_repeated(gateway: Gateway):
     server = {
+        "id": "a",
         "name": "a",
-        "host": "192.0.2.7",
-        "user": "deploy",
+        "address": "192.0.2.7",
+        "username": "deploy",
         "credentials": {"password": {"value": "hunter2-planted"}},
     }
     spec = hook_spec()
