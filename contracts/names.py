@@ -8,6 +8,11 @@ from contracts.limits import MAX_ID_LENGTH
 TASK_QUEUE = "cronium"
 EVENT_WORKFLOW = "EventWorkflow"
 SHARD_WORKFLOW = "FanOutShard"
+GRAPH_WORKFLOW = "GraphWorkflow"
+GRAPH_PART_WORKFLOW = "GraphPart"
+"""A graph inside a node, or some of the items of a map."""
+GATE_WORKFLOW = "Gate"
+"""Counts the runs of one concurrency key."""
 SHARD_REPORT = "shard_report"
 """Signal from a shard to its parent."""
 SHARD_STEERING = "steer"
@@ -94,6 +99,29 @@ def workflow_id(event_id: str, execution_id: str) -> str:
     return f"event:{event_id}:{execution_id}"
 
 
+def graph_id(workflow_id: str, execution_id: str) -> str:
+    """Return the workflow id of one execution of a graph.
+
+    Args:
+        workflow_id: Id of the graph, as its users know it.
+        execution_id: Which run of it.
+    """
+    return f"graph:{workflow_id}:{execution_id}"
+
+
+def graph_part_id(workflow: str, place: str) -> str:
+    """Return the workflow id of a part of a graph: a node's own graph, or items."""
+    return f"{workflow}:part-{place}"
+
+
+def gate_id(user: str, key: str) -> str:
+    """Return the workflow id of what counts the runs of a concurrency key.
+
+    Keys are made of inputs: they are hashed, since ids are never encrypted.
+    """
+    return f"gate:{user}:{hashlib.sha256(key.encode()).hexdigest()[:32]}"
+
+
 def shard_id(workflow: str, index: int) -> str:
     """Return the workflow id of one part of a fan-out."""
     return f"{workflow}:shard-{index}"
@@ -119,7 +147,7 @@ def is_start(activity: str, start: str) -> bool:
 
 def execution_of(workflow: str) -> str | None:
     """Return the execution id inside a workflow id, or None for foreign workflows."""
-    match = re.fullmatch(rf"event:{_ID}:({_ID})", workflow)
+    match = re.fullmatch(rf"(?:event|graph):{_ID}:({_ID})", workflow)
     return match.group(1) if match else None
 
 
