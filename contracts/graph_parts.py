@@ -13,10 +13,9 @@ from contracts.base import TolerantModel, WireModel
 from contracts.errors import ErrorInfo
 from contracts.events import EventSpec, Trigger
 from contracts.graph_nodes import MapNode, NodeId
-from contracts.graph_results import NodeCounts
 from contracts.graphs import GraphRequest, GraphSpec
 from contracts.identity import Identifier
-from contracts.results import LogCounts, Status, TargetCounts
+from contracts.results import LogCounts, Status, TargetCounts, TargetResult
 from contracts.runs import ActivityStub, Admission
 from contracts.wire_text import WireText
 
@@ -117,10 +116,11 @@ class PartResult(WireModel):
     condition: bool | None = None
     error: ErrorInfo | None = None
     logs: LogCounts = LogCounts()
-    counts: NodeCounts | None = None
-    tally: MapTally | None = None
-    fields: dict[str, Any] = {}
-    """Of an event: what its servers came to, as fields of a node's result."""
+    exit_code: int | None = None
+    attempts: int = 0
+    targets: list[TargetResult] = []
+    counts: TargetCounts | None = None
+    failed_items: list[int] = []
 
 
 class VariablesOrder(WireModel):

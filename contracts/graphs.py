@@ -59,6 +59,9 @@ class GraphSpec(WireModel):
     ] = Field(min_length=1, max_length=limits.MAX_NODES)
     strict: bool = False
     """Whether a node that failed makes the run fail even when it was handled."""
+    hold_on_failure: bool = False
+    """Whether a run that would end as failed waits for somebody instead, who lets a
+    node run again, skips one, or resumes the run, which ends it."""
     parallel: int = Field(limits.DEFAULT_PARALLEL, ge=1, le=limits.MAX_PARALLEL)
     """How many nodes run side by side; waits and approvals do not count."""
     timeout_seconds: float | None = Field(None, gt=0, le=limits.MAX_WAIT_SECONDS)

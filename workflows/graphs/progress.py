@@ -83,6 +83,7 @@ class Progress:
             for name in dict.fromkeys(edge.node for edge in node.after):
                 self._all[name].behind.append(node.id)
         self._ready: dict[str, None] = {}
+        self._open = len(self._all)
         for node in nodes:
             self._look(node.id)
 
@@ -94,7 +95,7 @@ class Progress:
     @property
     def over(self) -> bool:
         """Whether every node has ended."""
-        return all(s.phase is Phase.ENDED for s in self._all.values())
+        return not self._open
 
     @property
     def order(self) -> list[str]:
@@ -132,6 +133,7 @@ class Progress:
         self._ready.pop(name, None)
         standing = self._all[name]
         standing.phase, standing.end = Phase.ENDED, end
+        self._open -= 1
         return self._spread(name)
 
     def skip(self, name: str, *, passes: bool) -> list[str]:
@@ -199,6 +201,7 @@ class Progress:
     def _set_waiting(self, name: str) -> None:
         standing = self._all[name]
         standing.phase, standing.end = Phase.WAITING, None
+        self._open += 1
         standing.by_hand, standing.dead_edge = False, None
 
     def _spread(self, name: str) -> list[str]:
@@ -234,6 +237,7 @@ class Progress:
         if never:
             standing.phase, standing.end = Phase.ENDED, End(Status.SKIPPED)
             standing.dead_edge = dead[0]
+            self._open -= 1
         elif may_begin:
             standing.phase = Phase.READY
             self._ready[name] = None
