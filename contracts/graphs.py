@@ -38,6 +38,11 @@ def _nodes(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     for name, node in value.items():
+        if not isinstance(name, str):
+            raise ValueError(
+                "nodes: the id of a node is not a text: put it in quotes (YAML takes "
+                "yes, no, on, off and numbers for something else)"
+            )
         if not isinstance(node, dict):
             raise ValueError(f"nodes.{name}: expected fields such as `event` or `kind`")
     return [{"id": name, **node} for name, node in value.items()]

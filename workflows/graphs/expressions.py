@@ -12,14 +12,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError, nodes
-from jinja2.exceptions import UndefinedError
-from jinja2.sandbox import SandboxedEnvironment
+from temporalio import workflow
 
-from contracts.limits import MAX_EXPRESSION_CHARS, MAX_INPUT_BYTES
-from contracts.validation import Problem, path_of
-from contracts.wire_text import json_size
-from workflows.graphs.filters import FILTERS, TESTS, TooLargeError, bounded_add
+with workflow.unsafe.imports_passed_through():
+    from jinja2 import StrictUndefined, TemplateError, nodes
+    from jinja2.exceptions import UndefinedError
+    from jinja2.sandbox import SandboxedEnvironment
+
+    from contracts.limits import MAX_EXPRESSION_CHARS, MAX_INPUT_BYTES
+    from contracts.validation import Problem, path_of
+    from contracts.wire_text import json_size
+    from workflows.graphs.filters import FILTERS, TESTS, TooLargeError, bounded_add
 
 OPENING = "{{"
 # Never in a field, since contract and JSON have no NUL: only `{{ }}` is syntax.
@@ -213,7 +216,8 @@ def _walk(value: Any, data: Mapping[str, Any], place: tuple[str | int, ...]) -> 
     if not isinstance(value, str) or OPENING not in value:
         return value
     try:
-        return _compiled(value).value(data)
+        with workflow.unsafe.imports_passed_through():
+            return _compiled(value).value(data)
     except ExpressionError as error:
         raise ExpressionError(error.message, path_of(place)) from None
     except TooLargeError:
@@ -250,7 +254,9 @@ def _compiled(text: str) -> _Compiled:
             f"this one has {len(text)}"
         )
     try:
-        return _Compiled(text)
+        # Jinja2 imports parts of itself when they are needed for the first time.
+        with workflow.unsafe.imports_passed_through():
+            return _Compiled(text)
     except RecursionError:
         raise ExpressionError("nested too deep") from None
     except TemplateError as error:
