@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from cli.stack import Stack
 
-QUERY = f'WorkflowType="{names.EVENT_WORKFLOW}"'
+QUERY = f'WorkflowType IN ("{names.EVENT_WORKFLOW}", "{names.GRAPH_WORKFLOW}")'
 # How far back an id without an event's name in front is looked for.
 MOST_SCANNED = 2_000
 CALL_TIMEOUT = timedelta(seconds=5)
@@ -98,8 +98,8 @@ def unknown(wanted: str, known: list[str]) -> NotFound:
 
 
 def event_of(workflow_id: str) -> str:
-    """Return the event id inside a workflow id."""
-    return workflow_id.removeprefix("event:").rpartition(":")[0]
+    """Return the id of event or graph inside a workflow id."""
+    return workflow_id.partition(":")[2].rpartition(":")[0]
 
 
 def status_of(workflow: "WorkflowExecution") -> Status | None:

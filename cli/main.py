@@ -69,7 +69,10 @@ COMMANDS = {
     },
 }
 GROUPS = {
-    "Run": {"var": ("cli.variables", "build")},
+    "Run": {
+        "workflow": ("cli.workflow", "build"),
+        "var": ("cli.variables", "build"),
+    },
     "Servers over SSH": {
         "server": ("cli.server", "build"),
         "ssh": ("cli.ssh", "build"),

@@ -202,6 +202,8 @@ class Script:
     resumes: list[ResumeRequest] = field(default_factory=list)
     called: asyncio.Event = field(default_factory=asyncio.Event)
     resume_window: float = 1.0
+    heartbeat: float = 1.0
+    """Seconds; where nobody dies, a busy machine may take longer."""
     hand: list[Handing] = field(default_factory=list)
     """What messages and callbacks come to; they arrive when nothing is said."""
     handed: list[Order] = field(default_factory=list)
@@ -226,7 +228,7 @@ class Script:
     @activity.defn(name=ADMIT_EXECUTION.name)
     async def admit(self, request: EventRequest) -> Admission:
         return Admission(
-            heartbeat_timeout_seconds=1.0,
+            heartbeat_timeout_seconds=self.heartbeat,
             resume_window_seconds=self.resume_window,
             schedule_to_start_seconds=30.0,
         )

@@ -31,6 +31,7 @@ GRAPH_FIELDS = ("strict", "parallel", "timeoutSeconds", "holdOnFailure")
 REQUEST_FIELDS = ("input", "reuse")
 SLOW = 0.3
 GENERATED = 40
+UNHURRIED = 30.0
 STEPS: dict[str, Step] = {
     "success": SUCCEEDS,
     "failure": FAILS,
@@ -82,6 +83,7 @@ def script_of(case: dict[str, Any]) -> Script:
             for name, told in does.items()
         },
         variables=case.get("variables", {}),
+        heartbeat=UNHURRIED,
     )
 
 
@@ -206,7 +208,7 @@ async def test_generated_graphs_end_as_the_model_says(server: Scripted) -> None:
         code = 0 if told.status == "SUCCESS" else 3
         return await ends(Status(told.status), code, condition=told.condition)(run)
 
-    async with server.following(Script(nodes={}, otherwise=does)):
+    async with server.following(Script(nodes={}, otherwise=does, heartbeat=UNHURRIED)):
         handles = []
         for number, (spec, told) in enumerate(examples):
             execution = f"drawn-{number}"

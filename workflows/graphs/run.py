@@ -65,8 +65,7 @@ class GraphRun:
         self._nodes: dict[str, BaseNode] = spec.by_id
         self.progress = Progress(spec.nodes)
         self.rows = {
-            node.id: NodeResult(node=node.id, kind=NodeKind(node.kind))
-            for node in spec.nodes
+            node.id: NodeResult(node=node.id, kind=node.does) for node in spec.nodes
         }
         self._tasks: dict[str, asyncio.Task[Fields]] = {}
         self._jobs: dict[str, Job] = {}
