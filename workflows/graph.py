@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 from temporalio import workflow
 from temporalio.exceptions import (
@@ -14,6 +15,7 @@ from temporalio.exceptions import (
 with workflow.unsafe.imports_passed_through():
     from contracts import names
     from contracts.errors import RequestRefused
+    from contracts.gates import GATE_WORD, GateWord
     from contracts.graph_parts import (
         ADMIT_GRAPH,
         Decision,
@@ -30,7 +32,10 @@ with workflow.unsafe.imports_passed_through():
     from workflows import attributes
     from workflows.graphs import picture, results
     from workflows.graphs.check import problems_of_graph
+    from workflows.graphs.gates import TAKEN, KeyTaken
+    from workflows.graphs.job import NodeFailed, info_of, value_of
     from workflows.graphs.run import GraphRun
+    from workflows.graphs.scope import data_of
 
 # Local activities answer in milliseconds; this only bounds a broken disk.
 LOCAL_ACTIVITY_TIMEOUT = timedelta(seconds=30)
@@ -53,6 +58,7 @@ class GraphWorkflow:
         self._request = request
         self._admission = Admission()
         self._started = workflow.now()
+        self._queued = False
         self._graph = self._new_graph()
 
     @workflow.run
@@ -71,7 +77,7 @@ class GraphWorkflow:
         self._graph = self._new_graph()
         self._show()
         if admitted:
-            await self._graph.run()
+            await self._run_in_turn()
         else:
             self._graph.cancel_before_it_began()
         result = self._result()
@@ -97,6 +103,11 @@ class GraphWorkflow:
     def mermaid(self) -> str:
         """Return the graph with the colours of its statuses."""
         return picture.mermaid(self._request.workflow, self._graph.rows)
+
+    @workflow.signal(name=GATE_WORD)
+    def gate_word(self, word: GateWord) -> None:
+        """Hear what the gate of a concurrency key says."""
+        self._graph.gates.take(word)
 
     @workflow.update
     def decide(self, said: Decision) -> None:
@@ -172,6 +183,36 @@ class GraphWorkflow:
             raise (error.cause or error) from None
         return True
 
+    async def _run_in_turn(self) -> None:
+        graph, limit = self._graph, self._request.workflow.concurrency
+        if limit is None:
+            await graph.run()
+            return
+        try:
+            key = str(self._key(limit.key))
+            self._queued = True
+            self._show()
+            async with graph.gates.place(
+                limit, key, self._request.user, "", graph.displace
+            ):
+                self._queued = False
+                await graph.run()
+        except NodeFailed as failure:
+            graph.refuse(failure.info)
+        except KeyTaken:
+            graph.refuse(TAKEN)
+        except FailureError as error:
+            if is_cancelled_exception(error):
+                graph.cancel_before_it_began()
+            else:
+                graph.refuse(info_of(error, "GateUnavailable"))
+        except asyncio.CancelledError:
+            graph.cancel_before_it_began()
+
+    def _key(self, key: str) -> Any:
+        data = data_of(self._run_info(), self._request.input, (), {})
+        return value_of(key, data, "concurrency.key")
+
     def _show(self) -> None:
         request, rows = self._request, self._graph.rows
         text = picture.details(request, rows, self._admission.logs_url, self._state())
@@ -180,6 +221,8 @@ class GraphWorkflow:
     def _state(self) -> str:
         if self._graph.held:
             return "held: a node failed; retry or skip one, or resume to end the run"
+        if self._queued:
+            return "waits for a place among the runs of its concurrency key"
         return "paused" if self._graph.paused else ""
 
     def _result(self) -> GraphResult:

@@ -6,6 +6,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from contracts import names
+    from contracts.gates import GATE_WORD, GateWord
     from contracts.graph_nodes import EventNode, MapNode
     from contracts.graph_parts import (
         Decision,
@@ -78,6 +79,12 @@ class GraphPart:
         """Hear how far a part of a large fan-out is."""
         if self._targets is not None:
             self._targets.take(report)
+
+    @workflow.signal(name=GATE_WORD)
+    def gate_word(self, word: GateWord) -> None:
+        """Hear what the gate of a concurrency key says."""
+        if self._graph is not None:
+            self._graph.gates.take(word)
 
     @workflow.update
     def decide(self, said: Decision) -> None:

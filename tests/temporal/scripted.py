@@ -7,6 +7,7 @@ activities is scripted, so that each way of dying comes in a second and every ti
 import asyncio
 import contextlib
 import secrets
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +18,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from activities import ActionActivities
+from activities import ActionActivities, GraphActivities
 from contracts import names
 from contracts.deliveries import (
     SEND_CALLBACK,
@@ -28,6 +29,7 @@ from contracts.deliveries import (
 )
 from contracts.errors import CroniumError
 from contracts.events import EventRequest
+from contracts.gates import ENTER_GATE, TICKETS_ALIVE, GateOrder, Tickets
 from contracts.graph_parts import (
     ADMIT_GRAPH,
     READ_VARIABLES,
@@ -243,6 +245,26 @@ class Script:
         found = {k: self.variables[k] for k in order.keys if k in self.variables}
         return VariablesFound(values=found)
 
+    @activity.defn(name=ENTER_GATE.name)
+    async def enter_gate(self, order: GateOrder) -> bool:
+        return await self._gates.enter_gate(order)
+
+    @activity.defn(name=TICKETS_ALIVE.name)
+    async def tickets_alive(self, known: Tickets) -> Tickets:
+        return await self._gates.tickets_alive(known)
+
+    @property
+    def _gates(self) -> GraphActivities:
+        """The real ones: nothing of gates is scripted."""
+        return GraphActivities(
+            admission=Admission(),
+            check=lambda request: None,
+            record=lambda record: True,
+            clock=time.time,
+            variables=None,  # type: ignore[arg-type]
+            client=activity.client(),
+        )
+
     @activity.defn(name=RECORD_EXECUTION.name)
     async def record(self, record: ExecutionRecord) -> bool:
         if self.refusal is not None:
@@ -393,6 +415,8 @@ class Scripted:
                         script.admit,
                         script.admit_graph,
                         script.read_variables,
+                        script.enter_gate,
+                        script.tickets_alive,
                         script.record,
                         script.run_container,
                     ],

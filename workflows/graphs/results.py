@@ -137,6 +137,9 @@ def _target_of(row: NodeResult) -> TargetResult:
 
 def _status(graph: GraphRun) -> tuple[Status, ErrorInfo | None]:
     rows = list(graph.rows.values())
+    if graph.refused is not None:
+        taken = graph.refused.type == GraphError.KEY_TAKEN
+        return Status.SKIPPED if taken else Status.FAILURE, graph.refused
     if graph.timed_out:
         limit = graph.spec.timeout_seconds or 0
         return Status.TIMEOUT, ErrorInfo(

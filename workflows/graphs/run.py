@@ -5,13 +5,14 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, FailureError
 
 with workflow.unsafe.imports_passed_through():
     from contracts.errors import ErrorInfo
     from contracts.graph_nodes import (
         ApprovalNode,
         BaseNode,
+        Concurrency,
         EventNode,
         MapNode,
         NodeKind,
@@ -26,7 +27,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.endings import total
     from workflows.graphs import ends
     from workflows.graphs.events import run_event
-    from workflows.graphs.job import Fields, Job, NodeFailed, variables
+    from workflows.graphs.gates import TAKEN, YIELDED, Gates, KeyTaken
+    from workflows.graphs.job import Fields, Job, NodeFailed, info_of, variables
     from workflows.graphs.maps import run_map
     from workflows.graphs.parts import run_graph_part
     from workflows.graphs.pauses import decided, run_approval, run_switch, run_wait
@@ -73,11 +75,14 @@ class GraphRun:
         self._stops: dict[str, Fields] = {}
         """What a node that was stopped has come to."""
         self._pacer = Pacer()
+        self.gates = Gates()
         self._error: BaseException | None = None
         self._released = False
         self.paused = False
         self.cancelled = False
+        self._reason = "on request"
         self.timed_out = False
+        self.refused: ErrorInfo | None = None
         self.over = False
 
     async def run(self) -> None:
@@ -87,7 +92,7 @@ class GraphRun:
         try:
             while True:
                 self._begin_ready()
-                if self.timed_out or (self.progress.over and not self.held):
+                if self._is_to_end():
                     break
                 await workflow.wait_condition(self._has_news)
                 self._raise_fault()
@@ -99,6 +104,12 @@ class GraphRun:
             await self._stop_all()
         self.over = True
         self._mark_handled()
+
+    def refuse(self, why: ErrorInfo) -> None:
+        """End without having begun, since it cannot or need not be run."""
+        self.refused, self.over = why, True
+        for name in self.progress.order:
+            self._update(name, status=Status.SKIPPED, error=why)
 
     def cancel_before_it_began(self) -> None:
         """End without having begun."""
@@ -188,12 +199,16 @@ class GraphRun:
     # Beginning and ending.
 
     def _has_news(self) -> bool:
-        return (
-            self._error is not None
-            or self.timed_out
-            or (self.progress.over and not self.held)
-            or self._next() is not None
-        )
+        return self._error is not None or self._is_to_end() or self._next() is not None
+
+    def _is_to_end(self) -> bool:
+        stopped = self.timed_out or self.cancelled
+        return stopped or (self.progress.over and not self.held)
+
+    def displace(self) -> None:
+        """End, since a later run of its concurrency key takes its place."""
+        self.cancelled = True
+        self._reason = "since a later run of its key took its place"
 
     @property
     def held(self) -> bool:
@@ -253,9 +268,32 @@ class GraphRun:
             if history_is_full():
                 raise NodeFailed(ends.HISTORY_FULL)
             job = self._jobs[name] = await self._job(name)
-            return await _work(job)
+            limit = getattr(job.node, "concurrency", None)
+            if limit is None:
+                return await _work(job)
+            return await self._work_in_turn(job, limit)
         except NodeFailed as failure:
             return {"status": Status.FAILURE, "error": failure.info}
+
+    async def _work_in_turn(self, job: Job, limit: Concurrency) -> Fields:
+        name = job.node.id
+        key = str(job.value(limit.key, "concurrency.key"))
+        fields = {**ends.cancelled(""), "error": YIELDED}
+        job.update(waiting_for="a place among the runs of its key")
+        try:
+            async with self.gates.place(
+                limit,
+                key,
+                self._run.user,
+                f"{name}~{job.round}",
+                lambda: self._stop(name, fields),
+            ):
+                job.update(waiting_for="")
+                return await _work(job)
+        except KeyTaken:
+            return {"status": Status.SKIPPED, "error": TAKEN}
+        except FailureError as error:
+            raise NodeFailed(info_of(error, "GateUnavailable")) from None
 
     async def _job(self, name: str) -> Job:
         node, rows = self._nodes[name], self.rows
@@ -315,7 +353,7 @@ class GraphRun:
         self._settle(name, fields)
 
     def _why(self) -> str:
-        return "the run took too long" if self.timed_out else "on request"
+        return "the run took too long" if self.timed_out else self._reason
 
     def _settle(self, name: str, fields: Fields) -> None:
         passes = fields.pop("passes", False)
