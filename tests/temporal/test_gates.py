@@ -39,7 +39,7 @@ async def held(server: Scripted, key: str, holders: int, waiting: int = 0) -> No
 
 
 async def ended(handle: WorkflowHandle[Any, Any]) -> Any:
-    return await asyncio.wait_for(handle.result(), 60)
+    return await asyncio.wait_for(handle.result(), 90)
 
 
 async def test_runs_of_one_key_come_one_after_the_other(server: Scripted) -> None:
@@ -90,7 +90,7 @@ async def test_a_later_run_makes_the_earlier_one_stop(server: Scripted) -> None:
     script = Script(nodes={}, otherwise=runs_until_cancelled, heartbeat=30)
     async with server.following(script):
         first = await server.start_graph(graph("k5", "cancel_previous"))
-        await held(server, "k5", 1)
+        await script.called.wait()
         script.otherwise = takes(0.1)
         second = await server.start_graph(graph("k5", "cancel_previous"))
         results = await asyncio.gather(ended(first), ended(second))
@@ -123,7 +123,7 @@ async def test_the_place_of_a_run_that_was_terminated_is_found_free(
     script = Script(nodes={}, otherwise=runs_until_cancelled, heartbeat=30)
     async with server.following(script):
         first = await server.start_graph(graph("k7"))
-        await held(server, "k7", 1)
+        await script.called.wait()
         await first.terminate()
         script.otherwise = takes(0.1)
         result = await ended(await server.start_graph(graph("k7")))

@@ -120,9 +120,13 @@ async def until_stands(
 async def stands(
     order: dict[str, Any], script: Script, handle: WorkflowHandle[Any, Any]
 ) -> bool:
-    rows = {row["node"]: row["status"] for row in await handle.query("progress")}
+    found = await handle.query("progress")
+    rows = {row["node"]: row["status"] for row in found}
+    waits = {row["node"]: row["waitingFor"] for row in found}
     ran = {"running": ("", 1), "ran": ("-", 1), "ran2": ("-", 2)}
-    return rows.items() >= order["when"].items() and all(
+    as_told = rows.items() >= order["when"].items()
+    as_told &= waits.items() >= order.get("waits", {}).items()
+    return as_told and all(
         script.log.count(mark + order[word]) >= times
         for word, (mark, times) in ran.items()
         if word in order

@@ -120,14 +120,14 @@ def record_of(result: GraphResult) -> ExecutionResult:
 
 
 def _target_of(row: NodeResult) -> TargetResult:
-    took = 0
+    took = row.durations.total_ms
     if row.started_at is not None and row.ended_at is not None:
         took = int((row.ended_at - row.started_at) * 1000)
     return TargetResult(
         target=names.node_target(row.node),
         status=row.status,
         exit_code=row.exit_code,
-        durations=PhaseDurations(total_ms=took),
+        durations=row.durations.model_copy(update={"total_ms": took}),
         condition=row.condition,
         error=row.error,
         logs=row.logs,
@@ -213,7 +213,7 @@ def _fit(rows: list[NodeResult]) -> list[NodeResult]:
     for shorten in (_whole, _without_lines, _without_targets):
         short = [shorten(row) for row in rows]
         size = sum(
-            len(row.model_copy(update={"output": None}).model_dump_json()) + 1
+            len(row.model_copy(update={"output": None}).model_dump_json().encode()) + 1
             for row in short
         )
         if size <= MAX_GRAPH_ROWS_BYTES:
