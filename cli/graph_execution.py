@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from cli.stack import Stack
     from worker.settings import Settings
 
-GRAPH_PREFIX = "graph:"
-
 
 class OrderRefused(CroniumError):
     """The run does not take this order."""
@@ -59,7 +57,7 @@ async def find_graph(
     from cli.lookup import find_workflow, unknown
 
     workflow_id = await find_workflow(client, stack, wanted)
-    if not workflow_id.startswith(GRAPH_PREFIX):
+    if not names.is_graph(workflow_id):
         raise NotFound(
             f"{wanted} is an event's execution, not a workflow's",
             hint=f"`cronium status {wanted}` shows it.",

@@ -4,10 +4,11 @@ import asyncio
 import difflib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cli.errors import NotFound
 from contracts import names
+from contracts.graph_results import GraphResult
 from contracts.results import ExecutionResult, Status
 
 if TYPE_CHECKING:
@@ -117,6 +118,11 @@ def status_of(workflow: "WorkflowExecution") -> Status | None:
     return ENDS.get(word, Status.FAILURE)
 
 
+def result_type_of(workflow_id: str) -> type[Any]:
+    """Return what the result of a workflow is."""
+    return GraphResult if names.is_graph(workflow_id) else ExecutionResult
+
+
 async def _rows(
     client: "Client", workflows: "list[WorkflowExecution]", status: Status | None
 ) -> list[Row]:
@@ -133,10 +139,10 @@ async def _row(client: "Client", workflow: "WorkflowExecution") -> Row:
     ]
     if status is None:
         handle = client.get_workflow_handle(
-            workflow.id, run_id=workflow.run_id, result_type=ExecutionResult
+            workflow.id, run_id=workflow.run_id, result_type=result_type_of(workflow.id)
         )
         result = await handle.result(rpc_timeout=CALL_TIMEOUT)
-        status, codes = result.status, [result.exit_code]
+        status, codes = result.status, [getattr(result, "exit_code", None)]
     return Row(
         execution_id=names.execution_of(workflow.id) or workflow.id,
         event_id=event_of(workflow.id),

@@ -8,8 +8,14 @@ import typer
 from cli.errors import problem_at
 from cli.event_file import read_input
 from cli.options import AsJson, Config, ExecutionId, StateDir
-from cli.terminal import answers
-from cli.workflow_calls import Handle, print_json, result_of, start, with_run
+from cli.workflow_calls import (
+    Handle,
+    print_json,
+    result_of,
+    show_run,
+    start,
+    with_run,
+)
 from cli.workflow_orders import approve, cancel, pause, reject, resume, retry, skip
 from contracts.errors import RequestRefused
 
@@ -129,26 +135,7 @@ def show(
     """
 
     async def work(client: "Client", stack: "Stack", handle: Handle) -> int:
-        from cli.graph_execution import describe_running
-        from cli.graph_outcome import nodes_table, print_graph_result
-        from contracts import names
-        from contracts.graph_results import NodeResult
-
-        execution = names.execution_of(handle.id) or handle.id
-        links = stack.links(execution, handle.id)
-        if not await describe_running(handle):
-            result = await result_of(handle)
-            if as_json:
-                print_json(result.model_dump(mode="json"))
-            else:
-                print_graph_result(answers(), result, links)
-            return 0
-        rows = await handle.query("progress", result_type=list[NodeResult])
-        if as_json:
-            told = [row.model_dump(mode="json") for row in rows]
-            print_json({"executionId": execution, "status": "RUNNING", "nodes": told})
-        else:
-            answers().print(nodes_table(rows))
+        await show_run(stack, handle, as_json)
         return 0
 
     return with_run(execution_id, config, state_dir, work)

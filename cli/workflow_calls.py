@@ -138,6 +138,30 @@ async def result_of(handle: "WorkflowHandle[Any, GraphResult]") -> "GraphResult"
         raise refusal(error.cause) from None
 
 
+async def show_run(stack: "Stack", handle: Handle, as_json: bool) -> None:
+    """Print where the nodes of a run stand, or how they ended."""
+    from cli.graph_execution import describe_running
+    from cli.graph_outcome import nodes_table, print_graph_result
+    from contracts import names
+    from contracts.graph_results import NodeResult
+
+    execution = names.execution_of(handle.id) or handle.id
+    if not await describe_running(handle):
+        result = await result_of(handle)
+        if as_json:
+            print_json(result.model_dump(mode="json"))
+        else:
+            links = stack.links(execution, handle.id)
+            print_graph_result(answers(), result, links)
+        return
+    rows = await handle.query("progress", result_type=list[NodeResult])
+    if as_json:
+        told = [row.model_dump(mode="json") for row in rows]
+        print_json({"executionId": execution, "status": "RUNNING", "nodes": told})
+    else:
+        answers().print(nodes_table(rows))
+
+
 def print_json(value: Any) -> None:
     """Print a value on stdout."""
     print(json.dumps(value, ensure_ascii=False, indent=2))

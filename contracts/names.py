@@ -170,6 +170,11 @@ def execution_of(workflow: str) -> str | None:
     return match.group(1) if match else None
 
 
+def is_graph(workflow: str) -> bool:
+    """Whether a workflow id is that of a graph's execution."""
+    return re.fullmatch(rf"graph:{_ID}:{_ID}", workflow) is not None
+
+
 def run_key(
     workflow: str, run_id: str, target: str, attempt: int, dispatch: int
 ) -> str:

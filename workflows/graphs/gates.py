@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import TypeVar
 
 from temporalio import workflow
 from temporalio.exceptions import FailureError
@@ -36,6 +37,7 @@ TAKEN = ErrorInfo(
     "(onLimit: skip).",
 )
 MAX_KEY = 1_000
+Value = TypeVar("Value")
 
 
 class KeyTaken(Exception):
@@ -57,16 +59,16 @@ class Gates:
         if word.word is Word.YIELD:
             self._yields[word.ticket]()
 
-    @contextlib.asynccontextmanager
-    async def place(
+    async def hold(
         self,
         concurrency: Concurrency,
         key: str,
         user: str,
         who: str,
         displaced: Callable[[], None],
-    ) -> AsyncIterator[None]:
-        """Hold a place while the body runs.
+        work: Callable[[], Awaitable[Value]],
+    ) -> Value:
+        """Do some work while a place is held, and return what comes of it.
 
         Args:
             concurrency: How many places there are.
@@ -74,6 +76,7 @@ class Gates:
             user: Whose runs are counted.
             who: Which node of the workflow; "" is all of it.
             displaced: Called when a later run takes the place.
+            work: What is to be done.
 
         Raises:
             KeyTaken: There is none.
@@ -90,22 +93,34 @@ class Gates:
         )
         self._yields[ticket.id] = displaced
         order = GateOrder(gate=gate, task_queue=info.task_queue, ticket=ticket)
+        # Not `finally`: a workflow that is put out of the cache is closed in the middle
+        # of an `await`, and may await nothing then.
         try:
-            await workflow.execute_local_activity(
-                ENTER_GATE.name,
-                order,
-                result_type=ENTER_GATE.result,
-                start_to_close_timeout=ENTER_TIMEOUT,
-                schedule_to_close_timeout=ENTER_PATIENCE,
-            )
-            await workflow.wait_condition(lambda: ticket.id in self._words)
-            if self._words[ticket.id] is Word.TAKEN:
-                raise KeyTaken
-            yield
-        finally:
-            del self._yields[ticket.id]
-            if self._words.pop(ticket.id, None) is not Word.TAKEN:
-                await _leave(gate, ticket)
+            await self._wait(order)
+            value = await work()
+        except (Exception, asyncio.CancelledError):
+            await self._end(gate, ticket)
+            raise
+        await self._end(gate, ticket)
+        return value
+
+    async def _wait(self, order: GateOrder) -> None:
+        await workflow.execute_local_activity(
+            ENTER_GATE.name,
+            order,
+            result_type=ENTER_GATE.result,
+            start_to_close_timeout=ENTER_TIMEOUT,
+            schedule_to_close_timeout=ENTER_PATIENCE,
+        )
+        ticket = order.ticket.id
+        await workflow.wait_condition(lambda: ticket in self._words)
+        if self._words[ticket] is Word.TAKEN:
+            raise KeyTaken
+
+    async def _end(self, gate: str, ticket: Ticket) -> None:
+        del self._yields[ticket.id]
+        if self._words.pop(ticket.id, None) is not Word.TAKEN:
+            await _leave(gate, ticket)
 
 
 async def _leave(gate: str, ticket: Ticket) -> None:
