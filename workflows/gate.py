@@ -42,6 +42,7 @@ class Gate:
         self._yielding = set(state.yielding)
         self._words: list[tuple[Ticket, Word]] = []
         self._said = 0
+        self._come = False
 
     @workflow.run
     async def run(self, state: GateState) -> None:
@@ -53,12 +54,14 @@ class Gate:
         while True:
             try:
                 await workflow.wait_condition(
-                    lambda: bool(self._words) or self._empty(),
+                    lambda: bool(self._words) or self._empty() or self._come,
                     timeout=LOOK_SECONDS if self._waiting else None,
                     timeout_summary="who is still there?",
                 )
             except TimeoutError:
                 await self._look()
+            # Whoever came to wait made the wait one with a limit.
+            self._come = False
             while self._words:
                 await self._say(*self._words.pop(0))
             if self._empty():
@@ -72,6 +75,7 @@ class Gate:
         if any(t.id == ticket.id for t in (*self._holders, *self._waiting)):
             return
         self._waiting.append(ticket)
+        self._come = True
         if ticket.on_limit is OnLimit.CANCEL_PREVIOUS:
             self._push_out(ticket)
         self._serve()

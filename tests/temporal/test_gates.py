@@ -95,7 +95,7 @@ async def test_a_later_run_makes_the_earlier_one_stop(server: Scripted) -> None:
         second = await server.start_graph(graph("k5", "cancel_previous"))
         results = await asyncio.gather(ended(first), ended(second))
     assert [result.status for result in results] == [Status.CANCELLED, Status.SUCCESS]
-    assert "a later run of its key" in results[0].nodes[0].error.message
+    assert "a later run of its key" in results[0].error.message
     assert script.peak == 1
 
 

@@ -150,8 +150,8 @@ def _status(graph: GraphRun) -> tuple[Status, ErrorInfo | None]:
         done = sum(row.status is Status.SUCCESS for row in rows)
         return Status.CANCELLED, ErrorInfo(
             type=ScriptError.CANCELLED,
-            message=f"The run was cancelled; {done} of {len(rows)} nodes had "
-            "succeeded.",
+            message=f"The run was cancelled {graph.reason}; {done} of "
+            f"{len(rows)} nodes had succeeded.",
         )
     failed = graph.failed
     if not failed:

@@ -80,7 +80,7 @@ class GraphRun:
         self.released = False
         self.paused = False
         self.cancelled = False
-        self._reason = "on request"
+        self.reason = "on request"
         self.timed_out = False
         self.refused: ErrorInfo | None = None
         self.over = False
@@ -135,7 +135,7 @@ class GraphRun:
     def displace(self) -> None:
         """End, since a later run of its concurrency key takes its place."""
         self.cancelled = True
-        self._reason = "since a later run of its key took its place"
+        self.reason = "since a later run of its key took its place"
 
     @property
     def held(self) -> bool:
@@ -279,7 +279,7 @@ class GraphRun:
         self.settle(name, fields)
 
     def _why(self) -> str:
-        return "the run took too long" if self.timed_out else self._reason
+        return "the run took too long" if self.timed_out else self.reason
 
     def settle(self, name: str, fields: Fields) -> None:
         """Note how a node ended, and what follows from it."""
