@@ -10,6 +10,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from temporalio import activity
@@ -66,6 +67,8 @@ from workflows import ALL
 HOST = "h1"
 STARTED = 1_700_000_000.0
 MANY = 600
+SOON = timedelta(seconds=0.3)
+"""Between two heartbeats, with which a cancel comes."""
 Step = Callable[[RunRequest], Awaitable[RunOutcome]]
 Order = MessageOrder | CallbackOrder
 Handing = Callable[[Order], Awaitable[Delivery]]
@@ -421,6 +424,7 @@ class Scripted:
                         script.run_container,
                     ],
                     max_concurrent_activities=MANY,
+                    max_heartbeat_throttle_interval=SOON,
                 )
             )
             await stack.enter_async_context(
@@ -436,6 +440,7 @@ class Scripted:
                     task_queue=names.ssh_queue(self.queue),
                     activities=[script.run_ssh, script.resume_ssh],
                     max_concurrent_activities=MANY,
+                    max_heartbeat_throttle_interval=SOON,
                 )
             )
             await stack.enter_async_context(
