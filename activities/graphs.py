@@ -33,6 +33,7 @@ from contracts.graphs import GraphRequest, GraphSpec
 from contracts.logs import ExecutionRecord
 from contracts.results import Status
 from contracts.runs import Admission
+from contracts.validation import build
 from engines.messages import check_messages
 
 
@@ -156,7 +157,8 @@ def events_of(spec: GraphSpec, path: str) -> list[tuple[str, EventSpec]]:
 
 
 def _alone(request: GraphRequest, event: EventSpec) -> EventRequest:
-    return EventRequest(
+    return build(
+        EventRequest,
         execution_id=request.execution_id,
         event=event,
         trigger=Trigger.WORKFLOW,

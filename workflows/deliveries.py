@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.common import Priority, RetryPolicy, WorkflowIDReusePolicy
+from temporalio.common import RetryPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import (
     ActivityError,
     ApplicationError,
@@ -35,6 +35,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.runs import Admission
     from contracts.validation import build
     from workflows.endings import timed_out_in_queue
+    from workflows.priorities import priority_of
 
 FIRST_WAIT = timedelta(seconds=1)
 LONGEST_WAIT = timedelta(seconds=60)
@@ -197,7 +198,7 @@ async def _start(child: EventRequest) -> None:
             parent_close_policy=workflow.ParentClosePolicy.ABANDON,
             cancellation_type=workflow.ChildWorkflowCancellationType.ABANDON,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-            priority=Priority(priority_key=child.priority),
+            priority=priority_of(child),
             static_summary=child.event.name,
         )
     except WorkflowAlreadyStartedError:

@@ -1,12 +1,18 @@
 """What one node is given when its turn has come, and how it says that it failed."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, FailureError
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    FailureError,
+    is_cancelled_exception,
+)
 
 with workflow.unsafe.imports_passed_through():
     from contracts.errors import ErrorInfo, RequestRefused
@@ -131,6 +137,8 @@ async def variables(run: RunInfo, keys: frozenset[str]) -> dict[str, Any]:
             schedule_to_close_timeout=VARIABLES_PATIENCE,
         )
     except FailureError as error:
+        if is_cancelled_exception(error):
+            raise asyncio.CancelledError from None
         raise NodeFailed(info_of(error, "VariablesUnavailable")) from None
     return dict(found.values)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import FailureError
+from temporalio.exceptions import FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from contracts.errors import ErrorInfo
@@ -219,6 +219,8 @@ class GraphRun:
         except KeyTaken:
             return {"status": Status.SKIPPED, "error": TAKEN}
         except FailureError as error:
+            if is_cancelled_exception(error):
+                raise asyncio.CancelledError from None
             raise NodeFailed(info_of(error, "GateUnavailable")) from None
 
     async def _job(self, name: str) -> Job:
