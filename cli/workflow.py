@@ -57,8 +57,8 @@ def build() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     for command in (
-        run, check, show, graph, approve, reject, pause, resume, skip, retry, rerun,
-        cancel,
+        run, check, schema, show, graph, approve, reject, pause, resume, skip, retry,
+        rerun, cancel,
     ):  # fmt: skip
         app.command()(command)
     return app
@@ -118,6 +118,19 @@ def check(file: File, servers: Servers = None, as_json: AsJson = False) -> int:
         print_json(spec.model_dump(mode="json", exclude_defaults=True))
     else:
         print(f"{file}: {len(spec.nodes)} nodes, no problems")
+    return 0
+
+
+def schema() -> int:
+    """Print the JSON Schema of workflow files, for editors.
+
+    Examples:
+
+      cronium workflow schema > workflow.schema.json
+    """
+    from cli.graph_schema import graph_schema
+
+    print_json(graph_schema())
     return 0
 
 

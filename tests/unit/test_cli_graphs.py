@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from rich.console import Console
 from cli.errors import InvalidRequest
 from cli.graph_file import graph_of_file, request_of_graph
 from cli.graph_outcome import exit_status_of, print_plan
+from cli.graph_schema import graph_schema
 from cli.graph_tree import News, Tree
 from cli.main import run_command
 from contracts.graph_nodes import EventNode
@@ -198,3 +200,32 @@ def test_the_exit_status_says_how_it_ended(status: str, code: int) -> None:
         counts=NodeCounts(total=0),
     )
     assert exit_status_of(result) == code
+
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "workflows.md").read_text()
+WRITTEN = [
+    *(file.read_text() for file in sorted((ROOT / "examples/workflows").glob("*"))),
+    *re.findall(r"^```yaml workflow\n(.*?)^```", PAGE, re.M | re.S),
+]
+
+
+def test_the_schema_for_editors_knows_all_that_page_and_examples_write() -> None:
+    schema = graph_schema()
+    parts = schema["$defs"]
+    graph = parts["GraphSpec"]["properties"]
+    for text in WRITTEN:
+        data = yaml.safe_load(text)
+        assert set(data) <= set(graph)
+        for node in data["nodes"].values():
+            kind = node.get("kind", "event").title()
+            known = parts[f"{kind}Node"]
+            assert set(node) <= set(known["properties"])
+            assert set(known["required"]) <= set(node)
+            if isinstance(node.get("event"), dict):
+                assert set(node["event"]) <= set(parts["EventSpec"]["properties"])
+    assert {"eventFile", "after"} <= set(parts["EventNode"]["properties"])
+    assert "edges" in graph
+    # References lead somewhere.
+    named = set(re.findall(r'"#/\$defs/(\w+)"', json.dumps(schema)))
+    assert named <= set(parts)
