@@ -13,6 +13,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from temporalio.client import WorkflowHandle
+
 from bench.local import Local, running
 from bench.measures import percentile
 from contracts import names
@@ -28,7 +30,6 @@ LIGHT = {
 }
 SHARE_TO_REACH_MS = 80
 LAYER_TO_REACH_MS = 500
-IDLE = {"kind": "wait", "seconds": 0}
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Measured:
     result: GraphResult
     seconds: float
     events: int
+    handle: WorkflowHandle[Any, Any]
 
 
 async def run_graph(
@@ -60,7 +62,7 @@ async def run_graph(
     seconds = time.perf_counter() - begin
     assert result.status is Status.SUCCESS, result.error
     events = (await handle.describe()).history_length
-    return Measured(name, result, seconds, events)
+    return Measured(name, result, seconds, events, handle)
 
 
 def chain(count: int) -> dict[str, Any]:
@@ -88,10 +90,15 @@ def shares(rows: list[NodeResult]) -> list[float]:
     return found
 
 
-def begun_within(rows: list[NodeResult]) -> float:
-    """Return in how many ms all nodes were sent out, in the workflow's clock."""
-    starts = [row.started_at for row in rows if row.started_at is not None]
-    return (max(starts) - min(starts)) * 1000
+async def begun_within(handle: WorkflowHandle[Any, Any]) -> float:
+    """Return in how many ms after the start all scripts were sent out, by history."""
+    history = await handle.fetch_history()
+    sent = [
+        event.event_time.ToNanoseconds()
+        for event in history.events
+        if event.HasField("activity_task_scheduled_event_attributes")
+    ]
+    return (max(sent) - history.events[0].event_time.ToNanoseconds()) / 1e6
 
 
 async def measure(local: Local, nodes: int, items: int, wide: int) -> list[str]:
@@ -113,11 +120,12 @@ async def measure(local: Local, nodes: int, items: int, wide: int) -> list[str]:
     layer = await run_graph(
         local, "layer of 50", side_by_side(50, {"event": LIGHT}), parallel=50
     )
+    shell = {**LIGHT, "type": "bash", "script": "true"}
     wide_graph = await run_graph(
-        local, "wide", {**side_by_side(wide, IDLE), "end": {**IDLE, "join": "any"}}
+        local, "wide (bash)", side_by_side(wide, {"event": shell})
     )
     share = statistics.median(own)
-    begun = begun_within(layer.result.nodes)
+    begun = await begun_within(layer.handle)
     return [
         "| graph | time | per node | events per node |",
         "|---|---|---|---|",

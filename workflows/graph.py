@@ -55,6 +55,7 @@ class GraphWorkflow(Steered):
         self._admission = Admission()
         self._started = workflow.now()
         self._queued = False
+        self._stale = False
         self._graph = GraphRun(
             request.workflow, self._run_info(), request.input, self._show, request.reuse
         )
@@ -161,6 +162,13 @@ class GraphWorkflow(Steered):
         return value_of(key, data, "concurrency.key")
 
     def _show(self) -> None:
+        """Show the state once, however much changes in this activation."""
+        if not self._stale:
+            self._stale = True
+            asyncio.get_running_loop().call_soon(self._refresh)
+
+    def _refresh(self) -> None:
+        self._stale = False
         request, rows = self._request, self._graph.rows
         text = picture.details(request, rows, self._admission.logs_url, self._state())
         workflow.set_current_details(text)

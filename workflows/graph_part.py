@@ -1,5 +1,6 @@
 """`GraphPart`: a graph inside a node, the items of a long map, or many servers."""
 
+import asyncio
 from typing import Any
 
 from temporalio import workflow
@@ -37,6 +38,7 @@ class GraphPart(Steered):
     def __init__(self, part: PartRequest) -> None:
         self._part = part
         self._graph: GraphRun | None = None
+        self._stale = False
         self._targets: ShardedTargets | None = None
         if part.graph is not None:
             self._graph = GraphRun(part.graph, part.run, part.input, self._show)
@@ -114,6 +116,13 @@ class GraphPart(Steered):
         )
 
     def _show(self) -> None:
+        """Show the state once, however much changes in this activation."""
+        if not self._stale:
+            self._stale = True
+            asyncio.get_running_loop().call_soon(self._refresh)
+
+    def _refresh(self) -> None:
+        self._stale = False
         assert self._part.graph is not None
         assert self._graph is not None
         workflow.set_current_details(

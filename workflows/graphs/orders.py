@@ -46,14 +46,19 @@ class Orders:
         self._graph.jobs[said.node].decision = said
 
     def check_skip(self, order: NodeOrder) -> None:
-        """Refuse to skip a node that has ended."""
+        """Refuse to skip a node that has ended, but for one that failed."""
         self._node(order.node)
-        if self._graph.progress.phase(order.node) is Phase.ENDED:
+        ended = self._graph.progress.phase(order.node) is Phase.ENDED
+        if ended and not self._has_failed(order.node):
             raise refusal(f"{order.node} has ended: {self._standing(order.node)}")
+        if self._graph.is_ending:
+            raise refusal("the run is over or about to end")
 
     def skip(self, order: NodeOrder) -> None:
-        """Skip a node: one that runs is stopped first."""
+        """Skip a node: one that runs is stopped, one that failed counts as skipped."""
         name = order.node
+        if self._has_failed(name):
+            self._reopen(name)
         self._note(name, "skipped", order.by, order.why)
         fields: Fields = {
             "status": Status.SKIPPED,
@@ -70,20 +75,26 @@ class Orders:
     def check_retry(self, order: NodeOrder) -> None:
         """Refuse to run a node again that has not failed."""
         self._node(order.node)
-        if self._graph.rows[order.node].status not in BAD:
+        if not self._has_failed(order.node):
             raise refusal(f"{order.node} has not failed: {self._standing(order.node)}")
         if self._graph.is_ending:
             raise refusal("the run is over: start it again with `rerun`")
 
     def retry(self, order: NodeOrder) -> None:
         """Let a failed node run again, and what was skipped because of it."""
-        for name in self._graph.progress.reopen(order.node):
+        self._reopen(order.node)
+        self._graph.rounds[order.node] = self._graph.rounds.get(order.node, 0) + 1
+        self._note(order.node, "retried", order.by, order.why)
+
+    def _has_failed(self, name: str) -> bool:
+        return self._graph.rows[name].status in BAD
+
+    def _reopen(self, node: str) -> None:
+        for name in self._graph.progress.reopen(node):
             row = self._graph.rows[name]
             self._graph.rows[name] = NodeResult(
                 node=name, kind=row.kind, decisions=row.decisions, logs=row.logs
             )
-        self._graph.rounds[order.node] = self._graph.rounds.get(order.node, 0) + 1
-        self._note(order.node, "retried", order.by, order.why)
 
     def pause(self) -> None:
         """Begin no other node; those that run go on."""
