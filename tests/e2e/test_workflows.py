@@ -256,3 +256,49 @@ def test_an_id_of_an_event_is_told_from_one_of_a_workflow(cronium: Cronium) -> N
     done = cronium("workflow", "show", execution)
     assert done.returncode == 1
     assert "is an event's execution" in done.stderr
+
+
+def test_real_scripts_join_once_try_again_and_follow_conditions(
+    cronium: Cronium, written: Callable[[dict[str, Any]], str]
+) -> None:
+    def python(script: str, **event: Any) -> dict[str, Any]:
+        return {
+            "event": {"type": "python", "network": "none", "script": script, **event}
+        }
+
+    count = "n = cronium.increment_variable('%s')\n"
+    nodes = {
+        "first": python("cronium.output({'deep': [1, {'x': None}]})"),
+        "flaky": {
+            **python(
+                count % "E2E_TRIES" + "if n < 3: exit(3)\ncronium.set_condition(True)",
+                retries=2,
+                backoff={"initialSeconds": 0.1},
+            ),
+            "after": "first",
+        },
+        "right": {**python("cronium.output(cronium.input())"), "after": "first"},
+        "join": {
+            **python(count % "E2E_JOINS" + "cronium.output(cronium.input()['nodes'])"),
+            "after": ["flaky", "right"],
+        },
+        "yes": {**python("pass"), "after": {"flaky": "on_condition"}},
+        "no": {**python("pass"), "after": {"flaky": "on_condition_false"}},
+        "never": {**python("pass"), "after": {"first": "on_failure"}},
+        "behind": {**python("pass"), "after": "never"},
+    }
+    done = cronium("workflow", "run", written({"nodes": nodes}), "--json")
+    assert done.returncode == 0, done.stderr
+    result = result_of(done)
+    skipped = {"no", "never", "behind"}
+    assert ends(result) == {
+        name: "SKIPPED" if name in skipped else "SUCCESS" for name in nodes
+    }
+    rows = {row["node"]: row for row in result["nodes"]}
+    assert rows["flaky"]["attempts"] == 3
+    deep = {"deep": [1, {"x": None}]}
+    assert rows["join"]["output"] == {"flaky": None, "right": deep}
+    for name, value in (("E2E_TRIES", "3"), ("E2E_JOINS", "1")):
+        assert cronium("var", "get", name).stdout.strip() == value
+    # What is not reached is known as soon as the node before it has ended.
+    assert rows["never"]["endedAt"] is None
