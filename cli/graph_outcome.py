@@ -123,6 +123,7 @@ def _what(row: NodeResult) -> str:
         f"as in {row.reused_from}" if row.reused_from else "",
         f"{row.counts.succeeded}/{row.counts.total} succeeded" if row.counts else "",
         row.error.message if row.error else "",
+        *(f"{action.kind} {action.status}" for action in row.actions),
     ]
     return "; ".join(part for part in parts if part)
 

@@ -16,6 +16,7 @@ from contracts.graph_nodes import MapNode, NodeId
 from contracts.graphs import GraphRequest, GraphSpec
 from contracts.identity import Identifier
 from contracts.results import (
+    ActionResult,
     LogCounts,
     PhaseDurations,
     Status,
@@ -126,6 +127,7 @@ class PartResult(WireModel):
     durations: PhaseDurations = PhaseDurations()
     attempts: int = 0
     targets: list[TargetResult] = []
+    actions: list[ActionResult] = []
     counts: TargetCounts | None = None
     failed_items: list[int] = []
 

@@ -7,6 +7,7 @@ from contracts.base import WireModel
 from contracts.errors import ErrorInfo
 from contracts.graph_nodes import NodeKind
 from contracts.results import (
+    ActionResult,
     LogCounts,
     PhaseDurations,
     Status,
@@ -74,6 +75,8 @@ class NodeResult(WireModel):
     logs: LogCounts = LogCounts()
     targets: list[TargetResult] = []
     """Of an event on several servers, a row for each, without outputs."""
+    actions: list[ActionResult] = []
+    """Of an event, one row for each of its actions that fired."""
     counts: TargetCounts | None = None
     """Of a fan-out its servers, of a map its items."""
     failed_items: list[int] = []

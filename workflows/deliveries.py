@@ -1,6 +1,7 @@
 """How one action is done: an event is started, a message or a callback is sent."""
 
 import asyncio
+import hashlib
 from datetime import timedelta
 
 from temporalio import workflow
@@ -61,14 +62,25 @@ class ActionFailed(Exception):
 
 
 async def start_event(
-    request: EventRequest, result: ExecutionResult, index: int, action: EventAction
+    request: EventRequest,
+    result: ExecutionResult,
+    index: int,
+    action: EventAction,
+    node: str = "",
 ) -> str:
     """Start the event of an action on its own; return its execution id.
+
+    Args:
+        request: The order whose event has the action.
+        result: How it ended.
+        index: The action's place in the event's list.
+        action: What is to be started.
+        node: Of which node of a graph; "" when the execution is one event.
 
     Raises:
         ActionFailed: The chain is too long, or the output is no fit input.
     """
-    child = _child(request, result, index, action)
+    child = _child(request, result, index, action, node)
     starting = asyncio.ensure_future(_start(child))
     try:
         await asyncio.shield(starting)
@@ -84,6 +96,7 @@ async def deliver(
     admission: Admission,
     index: int,
     action: MessageAction | CallbackAction,
+    node: str = "",
 ) -> Delivery:
     """Send a message or a callback, trying as often as the action says.
 
@@ -98,14 +111,14 @@ async def deliver(
     else:
         order = CallbackOrder(
             action=action,
-            delivery_id=names.action_id(request.execution_id, index),
+            delivery_id=names.action_id(_owner(request, node), index),
             result=result,
         )
         longest = action.timeout_seconds
     if len(order.model_dump_json().encode()) > limits.MAX_REQUEST_BYTES:
         raise ActionFailed(RequestRefused("input and output are too large for it").info)
     try:
-        return await _execute(order, index, longest)
+        return await _execute(order, index, longest, node)
     except ActivityError as error:
         if is_cancelled_exception(error):
             raise asyncio.CancelledError from None
@@ -113,14 +126,14 @@ async def deliver(
 
 
 async def _execute(
-    order: MessageOrder | CallbackOrder, index: int, longest: float
+    order: MessageOrder | CallbackOrder, index: int, longest: float, node: str
 ) -> Delivery:
     stub = SEND_MESSAGE if isinstance(order, MessageOrder) else SEND_CALLBACK
     action = order.action
     delivery: Delivery = await workflow.execute_activity(
         stub.name,
         order,
-        activity_id=f"action-{index}/{action.kind}",
+        activity_id=f"{node}/action-{index}/{action.kind}".lstrip("/"),
         task_queue=names.actions_queue(workflow.info().task_queue),
         result_type=stub.result,
         schedule_to_start_timeout=QUEUE_WAIT,
@@ -156,8 +169,21 @@ def _message(
     )
 
 
+def _owner(request: EventRequest, node: str) -> str:
+    """Return the id of what an action is of: an execution, or a node of one."""
+    if not node:
+        return request.execution_id
+    # Names of nodes hold more than ids may.
+    digest = hashlib.sha256(node.encode()).hexdigest()[:12]
+    return f"{request.execution_id}.{digest}"
+
+
 def _child(
-    request: EventRequest, result: ExecutionResult, index: int, action: EventAction
+    request: EventRequest,
+    result: ExecutionResult,
+    index: int,
+    action: EventAction,
+    node: str,
 ) -> EventRequest:
     if request.chain_depth >= limits.MAX_CHAIN_DEPTH:
         raise ActionFailed(
@@ -169,7 +195,7 @@ def _child(
     try:
         child = build(
             EventRequest,
-            execution_id=names.action_id(request.execution_id, index),
+            execution_id=names.action_id(_owner(request, node), index),
             event=action.spec,
             input=result.output,
             trigger=Trigger.ACTION,

@@ -18,7 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.shards import ShardReport
     from workflows.endings import cancelling
     from workflows.graphs import picture, results
-    from workflows.graphs.events import fields_of
+    from workflows.graphs.events import act, fields_of
     from workflows.graphs.items import Items
     from workflows.graphs.job import Job, event_request
     from workflows.graphs.maps import item_runner
@@ -100,7 +100,10 @@ class GraphPart(Steered):
             request, plan_of(request), part.run.admission, lambda: None, place
         )
         await self._targets.run()
-        return PartResult(**fields_of(self._targets.result(), several=True))
+        found = self._targets.result()
+        name = place.node if not place.earlier else f"{place.node}~{place.earlier}"
+        rows = await act(request, found, part.run.admission, name)
+        return PartResult(**fields_of(found, several=True), actions=rows)
 
     def _job(self, node: EventNode | MapNode, value: Any) -> Job:
         spec = GraphSpec.model_construct(id="part", name="part", nodes=[node])

@@ -265,6 +265,29 @@ GRAPH_PATHS: dict[str, Path] = {
         ({"a": "FAILURE", "b": "SKIPPED"}, "retry_node", {"node": "a", **WHO}),
         does={"a": [FAILS, SUCCEEDS]},
     ),
+    "actions": played(
+        graph_of(
+            {
+                "a": {
+                    "event": {
+                        **EVENT,
+                        "actions": [
+                            {
+                                "kind": "callback",
+                                "url": "https://a.example/hook",
+                                "secret": "KEY",
+                            },
+                            {
+                                "kind": "event",
+                                "when": "on_success",
+                                "event": {"id": "b", "name": "b", **EVENT},
+                            },
+                        ],
+                    }
+                }
+            }
+        )
+    ),
     "reuse": played(
         graph_of({"a": event(), "b": event(after="a")}),
         reuse={"a": {"status": "SUCCESS", "output": 4, "executionId": "earlier"}},

@@ -12,11 +12,13 @@ from temporalio.client import (
 )
 
 from contracts import names
+from contracts.deliveries import CallbackOrder
 from contracts.results import Status
 from contracts.runs import RunOutcome, RunRequest
 from tests.temporal.scripted import FAILS, SUCCEEDS, Script, Scripted, ends, servers
 
 EVENT = {"type": "bash", "script": "true"}
+NAMED = {"id": "other", "name": "other", "type": "bash"}
 
 
 def gives(output: Any, **fields: Any) -> Any:
@@ -260,6 +262,39 @@ async def test_the_picture_of_a_run_has_the_colours_of_its_nodes(
     assert "n0[" in text
     assert ":::failure" in text
     assert ":::skipped" in text
+
+
+async def test_actions_of_a_nodes_event_fire_once_and_are_told_apart_by_node(
+    server: Scripted,
+) -> None:
+    message = {"kind": "message", "targets": [{"secret": "CHAT"}], "body": "x"}
+    callback = {"kind": "callback", "url": "https://a.example/hook", "secret": "KEY"}
+    actions = [
+        {**message, "when": "on_failure"},
+        {**callback, "when": "always"},
+        {"kind": "event", "when": "on_failure", "event": {**NAMED, "script": "true"}},
+    ]
+    telling = {**EVENT, "actions": actions}
+    nodes = {
+        "a": {"event": {**telling, "retries": 1, "backoff": {"initialSeconds": 0.1}}},
+        "b": {"event": telling, "after": {"a": "on_failure"}},
+        "m": {"kind": "map", "items": [1, 2], "event": telling, "after": "b"},
+    }
+    script = Script(nodes={"a": [FAILS, FAILS]}, heartbeat=30)
+    result, _ = await server.play_graph(script, {"nodes": nodes})
+    assert result.status is Status.SUCCESS
+    a, b, _ = result.nodes
+    assert [str(row.when) for row in a.actions] == [
+        "always",
+        "on_failure",
+        "on_failure",
+    ]
+    assert {row.status for row in (*a.actions, *b.actions)} == {Status.SUCCESS}
+    assert a.actions[2].execution_id is not None
+    kinds = [order.action.kind for order in script.handed]
+    assert (kinds.count("callback"), kinds.count("message")) == (4, 1)
+    ids = [o.delivery_id for o in script.handed if isinstance(o, CallbackOrder)]
+    assert len(set(ids)) == 4
 
 
 async def stand(handle: WorkflowHandle[Any, Any], wanted: dict[str, str]) -> None:

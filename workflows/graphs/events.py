@@ -10,8 +10,11 @@ with workflow.unsafe.imports_passed_through():
     from contracts.events import EventRequest
     from contracts.graph_nodes import EventNode
     from contracts.limits import MAX_ROWS_BYTES
-    from contracts.results import Status
+    from contracts.results import ActionResult, ExecutionResult, Status
+    from contracts.runs import Admission
     from workflows import tally
+    from workflows.actions import FollowUp
+    from workflows.endings import cancelling
     from workflows.fanout import ManyTargets, OneTarget, Targets
     from workflows.graphs.job import Fields, Job, NodeFailed, event_request
     from workflows.graphs.parts import run_event_part
@@ -41,7 +44,51 @@ async def run_event(job: Job, node: EventNode) -> Fields:
 
     targets = targets_of(job, request, place, changed)
     await targets.run()
-    return fields_of(targets.result(), several=len(request.event.servers) > 1)
+    found = targets.result()
+    fields = fields_of(found, several=len(request.event.servers) > 1)
+    rows: list[ActionResult] = await act(
+        request,
+        found,
+        job.run.admission,
+        job.place if not job.round else f"{job.place}~{job.round}",
+        lambda rows: job.update(actions=rows),
+    )
+    return {**fields, "actions": rows}
+
+
+async def act(
+    request: EventRequest,
+    found: dict[str, Any],
+    admission: Admission,
+    place: str,
+    changed: Callable[[list[ActionResult]], None] = lambda rows: None,
+) -> list[ActionResult]:
+    """Fire the actions of a node's event, as an execution of its own would.
+
+    Args:
+        request: The order of the event.
+        found: What its targets came to.
+        admission: What the operator's settings allow.
+        place: Name of the node.
+        changed: Called with the rows when one of them has changed.
+    """
+    if not request.event.actions:
+        return []
+    result = ExecutionResult(
+        execution_id=request.execution_id,
+        event_id=request.event.id,
+        event_name=request.event.name,
+        **found,
+    )
+    follow_up = FollowUp(
+        request, result, admission, lambda: changed(follow_up.rows), place
+    )
+    # Of a cancelled event the cancel is old news; otherwise it came just now.
+    if cancelling() and result.status is not Status.CANCELLED:
+        follow_up.cancel()
+    else:
+        await follow_up.run()
+    return follow_up.rows
 
 
 def targets_of(

@@ -11,7 +11,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.graph_results import GraphError
     from contracts.limits import MAX_MAP_ITEMS
     from contracts.results import Status
-    from workflows.graphs.events import fields_of, targets_of
+    from workflows.graphs.events import act, fields_of, targets_of
     from workflows.graphs.expressions import reads_of
     from workflows.graphs.items import ItemEnd, Items, RunItem
     from workflows.graphs.job import Fields, Job, NodeFailed, event_request, value_of
@@ -58,7 +58,9 @@ def item_runner(job: Job, order: MapOrder) -> RunItem:
                     job, request, Place(place, order.earlier), lambda: None
                 )
                 await targets.run()
-                fields = fields_of(targets.result(), several=False)
+                found = targets.result()
+                fields = fields_of(found, several=False)
+                await act(request, found, job.run.admission, place)
         except NodeFailed as failure:
             return ItemEnd(Status.FAILURE, error=failure.info)
         return ItemEnd(
