@@ -1,6 +1,6 @@
 """Local activities of graphs: admission of all their events, and variables."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -37,6 +37,10 @@ from contracts.validation import build
 from engines.messages import check_messages
 
 
+async def _nothing(request: EventRequest, workflow_id: str, run_id: str) -> None:
+    return
+
+
 class Variables(Protocol):
     """Where variables are read."""
 
@@ -55,6 +59,8 @@ class GraphActivities:
         clock: Seconds since 1970.
         variables: The store of variables.
         client: Temporal, for the gates of concurrency keys.
+        guard: Raises when something in an event of that workflow and run must not be
+            where it is.
     """
 
     admission: Admission
@@ -63,19 +69,23 @@ class GraphActivities:
     clock: Callable[[], float]
     variables: Variables
     client: Client
+    guard: Callable[[EventRequest, str, str], Awaitable[None]] = _nothing
 
     @activity.defn(name=ADMIT_GRAPH.name)
     async def admit_graph(self, request: GraphRequest) -> Admission:
         """Check all events of a graph; tell the workflow the settings."""
+        info = activity.info()
+        workflow_id, run_id = info.workflow_id or "", info.workflow_run_id or ""
         for path, event in events_of(request.workflow, "workflow"):
             try:
-                self.check(_alone(request, event))
+                order = _alone(request, event)
+                await self.guard(order, workflow_id, run_id)
+                self.check(order)
                 check_messages(event)
             except CroniumError as error:
                 raise application_error(
                     type(error)(f"{path}: {error}", hint=error.user_hint)
                 ) from None
-        info = activity.info()
         self.record(
             ExecutionRecord(
                 execution_id=request.execution_id,
@@ -86,8 +96,8 @@ class GraphActivities:
                 trigger=request.trigger,
                 status=Status.RUNNING,
                 timestamp=self.clock(),
-                workflow_id=info.workflow_id or "",
-                run_id=info.workflow_run_id or "",
+                workflow_id=workflow_id,
+                run_id=run_id,
             )
         )
         url = self.admission.logs_url.replace("{execution}", request.execution_id)

@@ -1,5 +1,6 @@
 """Admission of all events of a graph, and its variables, without a server."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from temporalio.testing import ActivityEnvironment
 from activities import GraphActivities
 from contracts.errors import (
     CeilingExceeded,
+    RequestRefused,
     VariableNotFound,
     VariablesUnavailable,
 )
@@ -112,6 +114,19 @@ async def test_one_event_above_a_ceiling_refuses_all_with_its_path(
     assert failure.value.non_retryable
     assert failure.value.message == f"{path}: memoryMb: 4096, at most 1024"
     assert records == []
+
+
+async def test_what_guards_an_event_guards_each_of_a_graph() -> None:
+    async def guard(request: EventRequest, workflow_id: str, run_id: str) -> None:
+        assert workflow_id
+        assert run_id
+        if request.event.name == "b":
+            raise RequestRefused("it holds a credential")
+
+    ours = replace(activities([]), guard=guard)
+    nodes = {"a": {"event": SMALL}, "b": {"event": SMALL}}
+    with pytest.raises(ApplicationError, match=r"nodes\[1\]\.event: it holds"):
+        await ActivityEnvironment().run(ours.admit_graph, order(nodes))
 
 
 async def test_variables_that_are_not_set_are_left_out() -> None:
