@@ -13,6 +13,7 @@ from cli.errors import EXIT_FAILURE, problem_at
 from cli.options import AsJson, Config, ExecutionId, StateDir, load
 from cli.outcome import MOST_ROWS, print_links, print_result, status_text
 from cli.terminal import answers, facts, note, safe, table
+from contracts.names import is_graph
 from contracts.results import ExecutionResult, Status, TargetResult
 
 if TYPE_CHECKING:
@@ -101,6 +102,11 @@ async def _status(client: "Client", stack: "Stack", wanted: str, as_json: bool) 
     from cli.lookup import event_of, status_of
 
     handle = await _handle(client, stack, wanted)
+    if is_graph(handle.id):
+        from cli.workflow_calls import show_run
+
+        await show_run(stack, handle, as_json)
+        return 0
     described = await handle.describe()
     execution_id = _execution_id(handle.id)
     links = stack.links(execution_id, handle.id)
@@ -186,11 +192,11 @@ async def _handle(
 ) -> "WorkflowHandle[Any, ExecutionResult]":
     from temporalio.service import RPCError, RPCStatusCode
 
-    from cli.lookup import find_workflow, unknown
+    from cli.lookup import find_workflow, result_type_of, unknown
 
     workflow_id = await find_workflow(client, stack, wanted)
     handle: WorkflowHandle[Any, ExecutionResult] = client.get_workflow_handle(
-        workflow_id, result_type=ExecutionResult
+        workflow_id, result_type=result_type_of(workflow_id)
     )
     try:
         await handle.describe()

@@ -4,10 +4,11 @@ import asyncio
 import difflib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cli.errors import NotFound
 from contracts import names
+from contracts.graph_results import GraphResult
 from contracts.results import ExecutionResult, Status
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from cli.stack import Stack
 
-QUERY = f'WorkflowType="{names.EVENT_WORKFLOW}"'
+QUERY = f'WorkflowType IN ("{names.EVENT_WORKFLOW}", "{names.GRAPH_WORKFLOW}")'
 # How far back an id without an event's name in front is looked for.
 MOST_SCANNED = 2_000
 CALL_TIMEOUT = timedelta(seconds=5)
@@ -98,8 +99,8 @@ def unknown(wanted: str, known: list[str]) -> NotFound:
 
 
 def event_of(workflow_id: str) -> str:
-    """Return the event id inside a workflow id."""
-    return workflow_id.removeprefix("event:").rpartition(":")[0]
+    """Return the id of event or graph inside a workflow id."""
+    return workflow_id.partition(":")[2].rpartition(":")[0]
 
 
 def status_of(workflow: "WorkflowExecution") -> Status | None:
@@ -115,6 +116,11 @@ def status_of(workflow: "WorkflowExecution") -> Status | None:
     if word == "COMPLETED":
         return Status(written[0]) if written and written[0] in list(Status) else None
     return ENDS.get(word, Status.FAILURE)
+
+
+def result_type_of(workflow_id: str) -> type[Any]:
+    """Return what the result of a workflow is."""
+    return GraphResult if names.is_graph(workflow_id) else ExecutionResult
 
 
 async def _rows(
@@ -133,10 +139,10 @@ async def _row(client: "Client", workflow: "WorkflowExecution") -> Row:
     ]
     if status is None:
         handle = client.get_workflow_handle(
-            workflow.id, run_id=workflow.run_id, result_type=ExecutionResult
+            workflow.id, run_id=workflow.run_id, result_type=result_type_of(workflow.id)
         )
         result = await handle.result(rpc_timeout=CALL_TIMEOUT)
-        status, codes = result.status, [result.exit_code]
+        status, codes = result.status, [getattr(result, "exit_code", None)]
     return Row(
         execution_id=names.execution_of(workflow.id) or workflow.id,
         event_id=event_of(workflow.id),

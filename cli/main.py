@@ -70,6 +70,7 @@ COMMANDS = {
 }
 GROUPS = {
     "Run": {
+        "workflow": ("cli.workflow", "build"),
         "var": ("cli.variables", "build"),
         "hook": ("cli.hooks", "build"),
     },

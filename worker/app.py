@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from temporalio.client import Client
 
-from activities import ExecutionActivities, HttpActivities
+from activities import ExecutionActivities, GraphActivities, HttpActivities
 from contracts.events import EventRequest, EventType
 from contracts.runs import Admission
 from engines.channel import GatewayVariables
@@ -235,21 +235,40 @@ class WorkerApp:
             else:
                 check_ceilings(ceilings, request.event)
 
+        admission = Admission(
+            search_attributes=await register_search_attributes(client),
+            logs_url=self._logs_url,
+            schedule_to_start_seconds=settings.worker.schedule_to_start,
+            setup_seconds=settings.worker.setup_timeout,
+            heartbeat_timeout_seconds=settings.worker.heartbeat_timeout,
+            resume_window_seconds=settings.worker.resume_window,
+        )
+        record = self._spools.record
+        guard = InlineGuard(client, self.ring).check
         executions = ExecutionActivities(
-            admission=Admission(
-                search_attributes=await register_search_attributes(client),
-                logs_url=self._logs_url,
-                schedule_to_start_seconds=settings.worker.schedule_to_start,
-                setup_seconds=settings.worker.setup_timeout,
-                heartbeat_timeout_seconds=settings.worker.heartbeat_timeout,
-                resume_window_seconds=settings.worker.resume_window,
-            ),
+            admission=admission,
             check=check,
-            guard=InlineGuard(client, self.ring).check,
-            record=self._spools.record,
+            guard=guard,
+            record=record,
             clock=time.time,
         )
-        return [executions.admit_execution, executions.record_execution]
+        graphs = GraphActivities(
+            admission=admission,
+            check=check,
+            record=record,
+            clock=time.time,
+            variables=self._variables,
+            client=client,
+            guard=guard,
+        )
+        return [
+            executions.admit_execution,
+            executions.record_execution,
+            graphs.admit_graph,
+            graphs.read_variables,
+            graphs.enter_gate,
+            graphs.tickets_alive,
+        ]
 
     async def _gauges(self) -> None:
         while True:

@@ -18,6 +18,7 @@ from contracts.errors import (
 from contracts.limits import MAX_CHAIN_DEPTH
 from contracts.results import Status
 from contracts.server_errors import SshConnectFailed
+from tests.replay.graph_paths import GATE_PATHS, GRAPH_PATHS, PART_PATHS
 from tests.stack import event
 from tests.temporal.scripted import (
     FAILS,
@@ -248,4 +249,7 @@ SHARD_PATHS: dict[str, Path] = {
 PATHS: dict[str, dict[str, Path]] = {
     "EventWorkflow": {**EVENT_PATHS, **FAN_OUT_PATHS, **PARTS},
     "FanOutShard": SHARD_PATHS,
+    "GraphWorkflow": GRAPH_PATHS,
+    "GraphPart": PART_PATHS,
+    "Gate": GATE_PATHS,
 }
