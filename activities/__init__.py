@@ -7,6 +7,7 @@ from activities.execution import ExecutionActivities
 from activities.http import HttpActivities
 from activities.ledger import Ledger
 from activities.order import ContainerSessions, ServerSessions
+from activities.schedules import settle_schedule
 from activities.ssh import SshActivities
 
 __all__ = [
@@ -19,4 +20,5 @@ __all__ = [
     "Ledger",
     "ServerSessions",
     "SshActivities",
+    "settle_schedule",
 ]

@@ -28,6 +28,7 @@ from contracts.graph_nodes import (
 from contracts.graph_shape import problems_of_shape
 from contracts.identity import Identifier, Tag
 from contracts.results import LogCounts, Status, TargetCounts, TargetResult
+from contracts.schedule_link import Scheduled
 from contracts.validation import Problem, sentence
 from contracts.wire_text import WireJson, json_size
 
@@ -143,10 +144,9 @@ class Reuse(WireModel):
     """The run it is taken from."""
 
 
-class GraphRequest(WireModel):
+class GraphRequest(Scheduled):
     """One execution of one graph: the only argument of `GraphWorkflow`."""
 
-    execution_id: Identifier
     workflow: GraphSpec
     input: WireJson = None
     """Any JSON value; what nodes without others before them get."""

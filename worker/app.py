@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from temporalio.client import Client
 
-from activities import ExecutionActivities, HttpActivities
+from activities import ExecutionActivities, HttpActivities, settle_schedule
 from contracts.events import EventRequest, EventType
 from contracts.runs import Admission
 from engines.channel import GatewayVariables
@@ -232,7 +232,11 @@ class WorkerApp:
             record=self._spools.record,
             clock=time.time,
         )
-        return [executions.admit_execution, executions.record_execution]
+        return [
+            executions.admit_execution,
+            executions.record_execution,
+            settle_schedule,
+        ]
 
     async def _gauges(self) -> None:
         while True:

@@ -17,7 +17,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from activities import ActionActivities
+from activities import ActionActivities, settle_schedule
 from contracts import names
 from contracts.deliveries import (
     SEND_CALLBACK,
@@ -326,7 +326,12 @@ class Scripted:
                     self.client,
                     task_queue=self.queue,
                     workflows=[EventWorkflow, FanOutShard],
-                    activities=[script.admit, script.record, script.run_container],
+                    activities=[
+                        script.admit,
+                        script.record,
+                        script.run_container,
+                        settle_schedule,
+                    ],
                 )
             )
             await stack.enter_async_context(
