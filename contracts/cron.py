@@ -10,7 +10,7 @@ import re
 from calendar import monthrange
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import NamedTuple
 
 MACROS = {
@@ -87,6 +87,14 @@ class Cron:
         in_month = day.day in self.days
         in_week = day.isoweekday() % 7 in self.weekdays
         return in_month or in_week if self.either_day else in_month and in_week
+
+    def matches(self, time: datetime) -> bool:
+        """Return whether it means what clocks show."""
+        return (
+            time.minute in self.minutes
+            and time.hour in self.hours
+            and self.matches_day(time.date())
+        )
 
 
 def parse_cron(text: str) -> Cron:
