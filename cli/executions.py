@@ -13,6 +13,7 @@ from cli.errors import EXIT_FAILURE, problem_at
 from cli.options import AsJson, Config, ExecutionId, StateDir, load
 from cli.outcome import MOST_ROWS, print_links, print_result, status_text
 from cli.terminal import answers, facts, note, safe, table
+from contracts import names
 from contracts.results import ExecutionResult, Status, TargetResult
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ async def _status(client: "Client", stack: "Stack", wanted: str, as_json: bool) 
 
     handle = await _handle(client, stack, wanted)
     described = await handle.describe()
-    execution_id = _execution_id(handle.id)
+    execution_id = _execution_id(handle)
     links = stack.links(execution_id, handle.id)
     if described.status is None or described.status.name != "RUNNING":
         result = await _result(handle)
@@ -168,7 +169,7 @@ async def _list(
 
 async def _cancel(client: "Client", stack: "Stack", wanted: str) -> int:
     handle = await _handle(client, stack, wanted)
-    execution_id = _execution_id(handle.id)
+    execution_id = _execution_id(handle)
     described = await handle.describe()
     if described.status is not None and described.status.name == "RUNNING":
         await handle.cancel()
@@ -188,12 +189,17 @@ async def _handle(
 
     from cli.lookup import find_workflow, unknown
 
-    workflow_id = await find_workflow(client, stack, wanted)
+    workflow_id, run_id = await find_workflow(client, stack, wanted)
     handle: WorkflowHandle[Any, ExecutionResult] = client.get_workflow_handle(
-        workflow_id, result_type=ExecutionResult
+        workflow_id, run_id=run_id, result_type=ExecutionResult
     )
     try:
-        await handle.describe()
+        found = await handle.describe()
+        if names.moment_of(workflow_id) is not None:
+            # The id that people see is made of the run's as well.
+            handle = client.get_workflow_handle(
+                workflow_id, run_id=found.run_id, result_type=ExecutionResult
+            )
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
             raise unknown(wanted, []) from None
@@ -258,10 +264,8 @@ def _status_word(word: str | None) -> Status | None:
         raise problem_at("--status", f"expected one of {', '.join(Status)}") from None
 
 
-def _execution_id(workflow_id: str) -> str:
-    from contracts import names
-
-    return names.execution_of(workflow_id) or workflow_id
+def _execution_id(handle: "WorkflowHandle[Any, ExecutionResult]") -> str:
+    return names.execution_of(handle.id, handle.run_id or "") or handle.id
 
 
 def _print_json(value: Any) -> None:

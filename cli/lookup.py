@@ -60,8 +60,10 @@ async def newest(
     return sorted(found[:limit], key=lambda row: row.started, reverse=True)
 
 
-async def find_workflow(client: "Client", stack: "Stack", wanted: str) -> str:
-    """Return the workflow id of an execution.
+async def find_workflow(
+    client: "Client", stack: "Stack", wanted: str
+) -> tuple[str, str | None]:
+    """Return workflow id and run id of an execution; the latter when it matters.
 
     Args:
         client: Temporal.
@@ -71,16 +73,16 @@ async def find_workflow(client: "Client", stack: "Stack", wanted: str) -> str:
     Raises:
         NotFound: The message names the closest ids that are known.
     """
-    if names.execution_of(wanted) is not None:
-        return wanted
+    if names.is_execution(wanted):
+        return wanted, None
     from_gateway = await _ask_gateway(stack, wanted)
     if from_gateway:
         return from_gateway
     known: list[str] = []
     async for workflow in client.list_workflows(QUERY, limit=MOST_SCANNED):
-        execution = names.execution_of(workflow.id)
+        execution = names.execution_of(workflow.id, workflow.run_id)
         if execution == wanted:
-            return workflow.id
+            return workflow.id, workflow.run_id
         if execution is not None:
             known.append(execution)
     raise unknown(wanted, known)
@@ -99,7 +101,7 @@ def unknown(wanted: str, known: list[str]) -> NotFound:
 
 def event_of(workflow_id: str) -> str:
     """Return the event id inside a workflow id."""
-    return workflow_id.removeprefix("event:").rpartition(":")[0]
+    return names.subject_of(workflow_id) or workflow_id
 
 
 def status_of(workflow: "WorkflowExecution") -> Status | None:
@@ -138,7 +140,7 @@ async def _row(client: "Client", workflow: "WorkflowExecution") -> Row:
         result = await handle.result(rpc_timeout=CALL_TIMEOUT)
         status, codes = result.status, [result.exit_code]
     return Row(
-        execution_id=names.execution_of(workflow.id) or workflow.id,
+        execution_id=names.execution_of(workflow.id, workflow.run_id) or workflow.id,
         event_id=event_of(workflow.id),
         workflow_id=workflow.id,
         status=status,
@@ -148,7 +150,9 @@ async def _row(client: "Client", workflow: "WorkflowExecution") -> Row:
     )
 
 
-async def _ask_gateway(stack: "Stack", execution_id: str) -> str | None:
+async def _ask_gateway(
+    stack: "Stack", execution_id: str
+) -> tuple[str, str | None] | None:
     from urllib.parse import quote
 
     import httpx
@@ -161,7 +165,12 @@ async def _ask_gateway(stack: "Stack", execution_id: str) -> str | None:
         async with http_client(stack.gateway, 3.0) as http:
             url = f"{stack.gateway}/api/executions/{quote(execution_id, safe='')}"
             answer = await http.get(url, headers=headers)
-            found = answer.json().get("workflowId") if answer.is_success else None
+            known = answer.json() if answer.is_success else {}
     except (httpx.HTTPError, httpx.InvalidURL, LogUnavailable, ValueError):
         return None
-    return found or None
+    workflow_id = known.get("workflowId")
+    if not workflow_id:
+        return None
+    # One time of a schedule may have been run again by hand: then the id is not enough.
+    scheduled = names.moment_of(workflow_id) is not None
+    return workflow_id, known.get("runId") if scheduled else None

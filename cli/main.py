@@ -56,6 +56,7 @@ COMMANDS = {
         "status": ("cli.executions", "status"),
         "list": ("cli.executions", "list_"),
         "cancel": ("cli.executions", "cancel"),
+        "apply": ("cli.apply", "apply"),
     },
     "Local stack": {
         "dev": ("cli.dev", "dev"),
@@ -69,7 +70,10 @@ COMMANDS = {
     },
 }
 GROUPS = {
-    "Run": {"var": ("cli.variables", "build")},
+    "Run": {
+        "var": ("cli.variables", "build"),
+        "schedule": ("cli.schedule", "build"),
+    },
     "Servers over SSH": {
         "server": ("cli.server", "build"),
         "ssh": ("cli.ssh", "build"),

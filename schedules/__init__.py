@@ -4,6 +4,7 @@ Needs a Temporal client and nothing of worker or command line, so that whatever 
 schedules to people (the command, a REST API) does it with the same code.
 """
 
-from schedules.times import upcoming
+from schedules.store import Known, Schedules
+from schedules.times import moments, upcoming
 
-__all__ = ["upcoming"]
+__all__ = ["Known", "Schedules", "moments", "upcoming"]

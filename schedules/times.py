@@ -52,7 +52,12 @@ def upcoming(spec: ScheduleSpec, after: datetime) -> Iterator[datetime]:
 def cron_times(cron: Cron, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
     """Yield the times of one expression after an instant, in UTC."""
     last = after
-    for found in CronSim(cron.text, after.astimezone(zone)):
+    found_by = CronSim(cron.text, after.astimezone(zone))
+    # What an expression means is said in one place: the library reads `5-5/2` as `5/2`.
+    found_by.minutes, found_by.hours = set(cron.minutes), set(cron.hours)
+    found_by.days, found_by.months = set(cron.days), set(cron.months)
+    found_by.weekdays = set(cron.weekdays)
+    for found in found_by:
         at = found.astimezone(UTC)
         # A time that was moved out of a gap may meet one that stands there anyway.
         if at > last:
