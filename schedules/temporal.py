@@ -123,7 +123,9 @@ def _given(request: EventRequest | GraphRequest) -> dict[str, Any]:
 
 def _plain(spec: Any) -> dict[str, Any]:
     return {
-        name: list(value) if isinstance(value, tuple | list) else value or None
+        name: list(value)
+        if value and isinstance(value, tuple | list)
+        else value or None
         for name, value in vars(spec).items()
     }
 

@@ -171,8 +171,7 @@ def test_times_grow_and_are_those_that_clocks_show(
     assert found == sorted(set(found))
     assert found[0] > since
     ends = {
-        change.at
-        for change in changes(spec.zone, since, found[-1] + timedelta(days=1))
+        change.at for change in changes(spec.zone, since, found[-1] + timedelta(days=1))
     }
     for at in found:
         shown = at.astimezone(spec.zone).replace(tzinfo=None)
