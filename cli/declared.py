@@ -13,11 +13,12 @@ from typing import TypeVar
 from pydantic import Field, ValidationError
 
 from cli.errors import InvalidRequest, problem_at
+from cli.event_file import slug
 from cli.inventory import read_inventory
 from cli.schedule_file import event_of, graph_of, schedule_of
 from cli.yaml_document import Document, read_documents
 from contracts.base import WireModel
-from contracts.events import EventSpec
+from contracts.events import EventSpec, EventType
 from contracts.graphs import GraphSpec
 from contracts.identity import Identifier
 from contracts.schedules import ScheduleSpec
@@ -32,6 +33,10 @@ TOLD_BY = {
     "workflow": {"nodes"},
     "event": {"script", "scriptFile", "script_file", "http", "type"},
 }
+EVENT = EventSpec(id="wrong", name="wrong", type=EventType.BASH, script="true")
+GRAPH = GraphSpec.model_validate(
+    {"id": "wrong", "name": "wrong", "nodes": {"one": {"event": EVENT}}}
+)
 Spec = TypeVar("Spec", EventSpec, GraphSpec, ScheduleSpec)
 
 
@@ -70,19 +75,14 @@ def read_directory(directory: Path, servers: Path | None = None) -> Declared:
     if inventory is not None:
         found.servers = reader.count(inventory)
     reader.collect(
-        documents["event"], found.events, lambda one: event_of(one, inventory)
+        documents["event"], found.events, lambda one: event_of(one, inventory), EVENT
     )
-    reader.collect(documents["workflow"], found.graphs, graph_of)
-    # Schedules of an event that is wrong would only repeat what is wrong with it.
-    if not reader.problems:
-        reader.collect(
-            documents["schedule"],
-            found.schedules,
-            lambda one: schedule_of(one, inventory, found.events, found.graphs),
-        )
-    else:
-        for one in documents["schedule"]:
-            reader.check_alone(one, inventory)
+    reader.collect(documents["workflow"], found.graphs, graph_of, GRAPH)
+    reader.collect(
+        documents["schedule"],
+        found.schedules,
+        lambda one: schedule_of(one, inventory, found.events, found.graphs),
+    )
     if reader.problems:
         raise InvalidRequest(
             reader.problems, hint="Nothing was applied: correct all of these first."
@@ -146,12 +146,20 @@ class _Reader:
         documents: Iterable[Document],
         into: dict[str, Spec],
         read: Callable[[Document], Spec],
+        instead: Spec | None = None,
     ) -> None:
+        """Read documents; put `instead` in the place of those that are wrong.
+
+        A schedule that names one of these is not wrong itself.
+        """
         for document in documents:
             try:
                 spec = read(document)
             except InvalidRequest as error:
                 self.problems += error.problems
+                name = document.data.get("id", slug(document.file.stem))
+                if instead is not None and isinstance(name, str):
+                    into.setdefault(name, instead)
                 continue
             other = self._places.setdefault((id(into), spec.id), document)
             if other is not document:
@@ -159,15 +167,6 @@ class _Reader:
                 message = f"{spec.id[:100]} is there twice, in {place} as well"
                 self.problems.append(document.problem("id", message))
             into[spec.id] = spec
-
-    def check_alone(self, document: Document, inventory: Path | None) -> None:
-        """Look for what is wrong with a schedule beside the event that it names."""
-        if isinstance(document.data.get("event"), str):
-            return
-        try:
-            schedule_of(document, inventory)
-        except InvalidRequest as error:
-            self.problems += error.problems
 
     def _kind(self, document: Document) -> str | None:
         data = document.data

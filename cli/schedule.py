@@ -149,9 +149,9 @@ def next_(
         return with_client(
             calls.show_next, config, state_dir, wanted, count, after, as_json
         )
-    from cli.schedule_file import read_schedules
+    from cli.schedule_file import read_times
 
-    for spec in read_schedules(file, None):
+    for spec in read_times(file):
         calls.print_next(spec, count, after, as_json)
     return 0
 

@@ -5,6 +5,7 @@ be one of the same directory, by its id, or in a file beside this one.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,6 +27,7 @@ DURATIONS = {
     "catchUp": ("catch_up_seconds", "catchUpSeconds"),
     "catch_up": ("catch_up_seconds", "catchUpSeconds"),
 }
+NOTHING = {"type": "bash", "script": "true"}
 Target = TypeVar("Target", EventSpec, GraphSpec)
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -96,6 +98,23 @@ def read_schedules(file: Path, servers: Path | None) -> list[ScheduleSpec]:
     return [schedule_of(one, servers) for one in read_documents(file)]
 
 
+def read_times(file: Path) -> list[ScheduleSpec]:
+    """Return the schedules of a file for their times alone.
+
+    What they run may be named and stand in other files: it does not matter here.
+
+    Raises:
+        InvalidRequest: With everything that is wrong with the rest.
+    """
+    targets = {"event", "workflow", *EVENT_FILE}
+    found = []
+    for document in read_documents(file):
+        times = {k: v for k, v in document.data.items() if k not in targets}
+        whole = replace(document, data={**times, "event": NOTHING})
+        found.append(schedule_of(whole, None))
+    return found
+
+
 def _durations(document: Document, given: dict[str, Any]) -> list[Problem]:
     """Replace durations by numbers of seconds; return what is none."""
     from worker.units import parse_duration
@@ -158,10 +177,14 @@ def _named(
 ) -> Target:
     found = known.get(given[field])
     if found is None:
-        names = ", ".join(sorted(known)) or "none"
-        raise _wrong(
-            document, field, f"no {field} of the directory has this id; known: {names}"
-        )
+        names = ", ".join(sorted(known))
+        message = f"no {field} of the directory has this id; known: {names}"
+        if not known:
+            message = (
+                f"there is no {field} beside it that could be named: apply a directory "
+                f"with it, or write the {field} here"
+            )
+        raise _wrong(document, field, message)
     return found
 
 
