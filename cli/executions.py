@@ -197,8 +197,12 @@ async def _handle(
         found = await handle.describe()
         if names.moment_of(workflow_id) is not None:
             # The id that people see is made of the run's as well.
+            info = found.raw_description.workflow_execution_info
             handle = client.get_workflow_handle(
-                workflow_id, run_id=found.run_id, result_type=ExecutionResult
+                workflow_id,
+                run_id=found.run_id,
+                first_execution_run_id=info.first_run_id or found.run_id,
+                result_type=ExecutionResult,
             )
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
@@ -265,7 +269,9 @@ def _status_word(word: str | None) -> Status | None:
 
 
 def _execution_id(handle: "WorkflowHandle[Any, ExecutionResult]") -> str:
-    return names.execution_of(handle.id, handle.run_id or "") or handle.id
+    return (
+        names.execution_of(handle.id, handle.first_execution_run_id or "") or handle.id
+    )
 
 
 def _print_json(value: Any) -> None:
