@@ -220,7 +220,7 @@ class Schedules:
         if before.recent_actions:
             # Temporal names a run after its second, and loses one of a name that runs.
             passed = self._clock() - before.recent_actions[-1].started_at
-            await asyncio.sleep(max(0.0, (SECOND - passed) / SECOND))
+            await asyncio.sleep(min(1.0, max(0.0, 1.0 - passed / SECOND)))
         async with _speaking_of(id):
             await handle.trigger(overlap=OVERLAPS[overlap] if overlap else None)
         for _ in range(int(TRIGGER_SECONDS / POLL_SECONDS)):
@@ -244,8 +244,13 @@ class Schedules:
             How many runs these are.
 
         Raises:
-            ScheduleRefused: They are too many at once.
+            ScheduleRefused: They are too many at once, or have not come yet.
         """
+        if end > self._clock():
+            raise ScheduleRefused(
+                "the last time of a backfill has not come yet",
+                hint="Its own times come by themselves; `trigger` runs it now.",
+            )
         known = await self.find(id)
         if known.spec is None:
             raise ScheduleRefused(f"schedule {id} was made by another version")

@@ -123,15 +123,18 @@ def _missing(
 ) -> Iterator[Moment]:
     if not after < change.at <= last:
         return
-    for time in _gap(spec, change):
-        moved = not _by_clock(spec, time)
+    gone = [time for time in _gap(spec, change) if _by_clock(spec, time)]
+    moved = [time for time in _gap(spec, change) if not _by_clock(spec, time)]
+    for times, outcome in ((gone, "no run"), (moved, "runs then")):
+        if not times:
+            continue
+        many = f" to {times[-1]:%H:%M}" if len(times) > 1 else ""
         yield Moment(
             # Before the run at the end of the gap.
             change.at - SECOND,
-            f"{time:%a %Y-%m-%d %H:%M}",
+            f"{times[0]:%a %Y-%m-%d %H:%M}{many}",
             f"does not exist in {spec.timezone}: clocks go forward from "
-            f"{change.from_time:%H:%M} to {change.to_time:%H:%M}; "
-            + ("runs then" if moved else "no run"),
+            f"{change.from_time:%H:%M} to {change.to_time:%H:%M}; {outcome}",
             runs=False,
         )
 

@@ -2,23 +2,28 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
 import pytest
+from temporalio.api.common.v1 import Payload
 from temporalio.client import (
-    ScheduleSpec as TemporalTimes,
-)
-from temporalio.client import (
+    Client,
     ScheduleUpdate,
     ScheduleUpdateInput,
     WorkflowExecution,
     WorkflowExecutionStatus,
 )
+from temporalio.client import (
+    ScheduleSpec as TemporalTimes,
+)
+from temporalio.converter import PayloadCodec
 
 from contracts import names
+from contracts.graphs import GraphRequest
 from contracts.results import ExecutionResult, Status
 from contracts.schedule_errors import (
     ScheduleForeign,
@@ -30,6 +35,7 @@ from contracts.schedules import Overlap
 from schedules.plan import Act, perform, plan
 from schedules.store import Known, Schedules
 from schedules.times import until, upcoming
+from tests.caller import event
 from tests.schedules import schedule
 from tests.temporal.scripted import (
     FAILS,
@@ -38,6 +44,7 @@ from tests.temporal.scripted import (
     Scripted,
     runs_until_cancelled,
 )
+from worker.temporal import data_converter
 
 NUMBERS = itertools.count(1)
 HOURLY = {"everySeconds": 3600}
@@ -358,6 +365,63 @@ async def test_what_is_applied_twice_changes_nothing(ground: Ground) -> None:
     (again,) = await plan(ground.schedules, [spec], "p")
     assert (again.act, again.diff()) == (Act.NONE, [])
     assert (await ground.known()).spec == spec
+
+
+async def test_a_graph_is_started_by_its_own_workflow(ground: Ground) -> None:
+    graph = {"id": "g", "name": "G", "nodes": {"a": {"event": event("true")}}}
+    spec = schedule(id=ground.id, workflow=graph, input=[1], **HOURLY)
+    await ground.schedules.create(spec)
+    assert (await ground.known()).spec == spec
+    done = await ground.schedules.trigger(ground.id)
+    known = await ground.known()
+    (running,) = known.described.info.running_actions
+    assert running.workflow_id.startswith(f"graph:g:{ground.id}-20")
+    found = names.execution_of(running.workflow_id, running.first_execution_run_id)
+    assert done.execution_id == found
+    handle = ground.server.client.get_workflow_handle(running.workflow_id)
+    history = await handle.fetch_history()
+    begun = history.events[0].workflow_execution_started_event_attributes
+    assert begun.workflow_type.name == names.GRAPH_WORKFLOW
+    (request,) = await ground.server.client.data_converter.decode(
+        begun.input.payloads, [GraphRequest]
+    )
+    assert (request.workflow, request.input) == (spec.workflow, [1])
+    assert (request.trigger, request.schedule.id) == ("schedule", ground.id)
+    await handle.terminate()
+
+
+class Reversing(PayloadCodec):
+    """Makes payloads unreadable for whoever does not know how."""
+
+    async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        return [
+            Payload(
+                metadata={"encoding": b"reversed"}, data=one.SerializeToString()[::-1]
+            )
+            for one in payloads
+        ]
+
+    async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        return [Payload.FromString(one.data[::-1]) for one in payloads]
+
+
+async def test_encoded_payloads_are_read_back_and_nothing_is_in_clear(
+    ground: Ground,
+) -> None:
+    plain = ground.server.client
+    config = plain.config()
+    config["data_converter"] = replace(data_converter, payload_codec=Reversing())
+    schedules = Schedules(Client(**config), ground.server.queue)
+    spec = schedule(id=ground.id, input="plain words", cron="0 1 * * *")
+    (step,) = await plan(schedules, [spec], "p")
+    await perform(schedules, step, "p")
+    (again,) = await plan(schedules, [spec], "p")
+    assert (again.act, [one.id for one in await schedules.all("p")]) == (
+        Act.NONE, [ground.id],
+    )  # fmt: skip
+    described = await plain.get_schedule_handle(ground.id).describe()
+    assert b"plain words" not in described.raw_description.SerializeToString()
+    await schedules.delete(ground.id)
 
 
 async def test_a_change_is_told_as_a_diff_and_applied(ground: Ground) -> None:
