@@ -312,6 +312,15 @@ async def test_too_large_a_backfill_is_refused(ground: Ground) -> None:
         )
 
 
+async def test_a_backfill_of_what_has_not_come_is_refused(ground: Ground) -> None:
+    await ground.schedules.create(schedule(id=ground.id, **HOURLY))
+    now = datetime.now(UTC)
+    with pytest.raises(ScheduleRefused, match="has not come yet"):
+        await ground.schedules.backfill(
+            ground.id, now, now + timedelta(days=1), Overlap.BUFFER_ALL
+        )
+
+
 async def test_an_edit_takes_effect_at_once(ground: Ground) -> None:
     script = succeeding()
     slow = schedule(id=ground.id, **HOURLY)
