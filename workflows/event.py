@@ -1,9 +1,7 @@
 """`EventWorkflow`: one execution of one event, from admission to the typed result."""
 
 import asyncio
-from collections.abc import Coroutine
 from datetime import datetime, timedelta
-from typing import Any
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, FailureError, is_cancelled_exception
@@ -17,7 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.shards import ShardReport
     from workflows import attributes, details
     from workflows.actions import FollowUp
-    from workflows.endings import cancelling
+    from workflows.endings import cancelling, uncancelled
     from workflows.fanout import ManyTargets, OneTarget, Targets
     from workflows.plan import plan_of, refuse_names
     from workflows.scheduled import identified, settle
@@ -73,7 +71,7 @@ class EventWorkflow:
         self._show()
         # Before the actions: who looks on sees the end of the event at once.
         await self._record(result)
-        await _uncancelled(settle(request.schedule, result.execution_id, result.status))
+        await uncancelled(settle(request.schedule, result.execution_id, result.status))
         return await self._act(result)
 
     @workflow.query
@@ -174,7 +172,7 @@ class EventWorkflow:
             result=result,
         )
         # A cancel that comes now must not leave the gateway without an end.
-        await _uncancelled(self._write(record))
+        await uncancelled(self._write(record))
 
     async def _write(self, record: ExecutionRecord) -> None:
         try:
@@ -187,12 +185,3 @@ class EventWorkflow:
         except FailureError as error:
             # Of a local activity its own error comes, in no `ActivityError`.
             workflow.logger.error("the end is not recorded: %s", error)
-
-
-async def _uncancelled(work: Coroutine[Any, Any, None]) -> None:
-    """Bring work to its end although the workflow is cancelled meanwhile."""
-    task = asyncio.ensure_future(work)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await task
