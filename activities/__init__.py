@@ -4,6 +4,7 @@ from activities.actions import ActionActivities
 from activities.claims import Claims
 from activities.container import ContainerActivities
 from activities.execution import ExecutionActivities
+from activities.graphs import GraphActivities
 from activities.http import HttpActivities
 from activities.ledger import Ledger
 from activities.order import ContainerSessions, ServerSessions
@@ -16,6 +17,7 @@ __all__ = [
     "ContainerActivities",
     "ContainerSessions",
     "ExecutionActivities",
+    "GraphActivities",
     "HttpActivities",
     "Ledger",
     "ServerSessions",

@@ -77,7 +77,12 @@ def read_directory(directory: Path, servers: Path | None = None) -> Declared:
     reader.collect(
         documents["event"], found.events, lambda one: event_of(one, inventory), EVENT
     )
-    reader.collect(documents["workflow"], found.graphs, graph_of, GRAPH)
+    reader.collect(
+        documents["workflow"],
+        found.graphs,
+        lambda one: graph_of(one, inventory),
+        GRAPH,
+    )
     reader.collect(
         documents["schedule"],
         found.schedules,

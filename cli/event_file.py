@@ -62,7 +62,7 @@ def request_of_file(file: Path, options: RunOptions, execution_id: str) -> Event
     Raises:
         InvalidRequest: With everything that is wrong.
     """
-    return _request(_event_of(file, "event", options.type), options, execution_id)
+    return _request(event_of(file, "event", options.type), options, execution_id)
 
 
 def request_of_code(code: str, options: RunOptions, execution_id: str) -> EventRequest:
@@ -86,7 +86,7 @@ def event_fields(event: dict[str, Any], file: Path) -> dict[str, Any]:
         InvalidRequest: A file cannot be read; paths begin with `event`.
     """
     whole = copy.deepcopy(event)
-    _complete(whole, file, "event", 0)
+    complete_event(whole, file, "event", 0)
     return whole
 
 
@@ -105,7 +105,7 @@ def read_input(text: str | None) -> Any:
     if text is None:
         return None
     if text.startswith("@"):
-        text = _read_text(Path(text[1:]), "input", limits.MAX_INPUT_BYTES)
+        text = read_text(Path(text[1:]), "input", limits.MAX_INPUT_BYTES)
     try:
         return json.loads(text, parse_constant=_refuse_constant)
     except RecursionError:
@@ -211,7 +211,7 @@ def _secret_variable(text: str) -> dict[str, str]:
     return {"name": name, "secret": secret or name}
 
 
-def _event_of(
+def event_of(
     file: Path, path: str, kind: str | None = None, depth: int = 0
 ) -> dict[str, Any]:
     """Return the event of a file, with the files that it names put in.
@@ -223,18 +223,18 @@ def _event_of(
         depth: How many events start each other before it.
     """
     if file.suffix.lower() in EVENT_SUFFIXES:
-        event = _read_event(file, path)
-        _complete(event, file, path, depth)
+        event = read_mapping(file, path)
+        complete_event(event, file, path, depth)
     else:
         place = f"{path}.script" if depth else "script"
-        script = _read_text(file, place, limits.MAX_SCRIPT_BYTES)
+        script = read_text(file, place, limits.MAX_SCRIPT_BYTES)
         event = {"type": kind or _type_of(file, script), "script": script}
     event.setdefault("id", slug(file.stem))
     event.setdefault("name", file.stem[: limits.MAX_NAME_LENGTH])
     return event
 
 
-def _complete(event: dict[str, Any], file: Path, path: str, depth: int) -> None:
+def complete_event(event: dict[str, Any], file: Path, path: str, depth: int) -> None:
     """Put in what stands in other files, beside this one."""
     given = [name for name in SCRIPT_FILE if name in event]
     if given:
@@ -263,13 +263,13 @@ def _complete_action(action: dict[str, Any], file: Path, path: str, depth: int) 
                 f"event files start each other more than {limits.MAX_ACTION_NESTING} "
                 f"deep (the last is {name}): perhaps in a circle",
             )
-        action["event"] = _event_of(file.parent / name, f"{path}.event", depth=depth)
+        action["event"] = event_of(file.parent / name, f"{path}.event", depth=depth)
     elif isinstance(action.get("event"), dict):
-        _complete(action["event"], file, f"{path}.event", depth)
+        complete_event(action["event"], file, f"{path}.event", depth)
 
 
-def _read_event(file: Path, path: str) -> dict[str, Any]:
-    text = _read_text(file, path, MAX_FILE_BYTES)
+def read_mapping(file: Path, path: str) -> dict[str, Any]:
+    text = read_text(file, path, MAX_FILE_BYTES)
     try:
         # Every JSON text is YAML, but for tabs; the JSON parser also is far quicker.
         is_json = file.suffix.lower() == ".json"
@@ -286,7 +286,7 @@ def _read_event(file: Path, path: str) -> dict[str, Any]:
 def _script_beside(file: Path, name: Any, path: str) -> str:
     if not isinstance(name, str) or not name:
         raise problem_at(f"{path}.scriptFile", "expected the name of a file")
-    return _read_text(file.parent / name, f"{path}.scriptFile", limits.MAX_SCRIPT_BYTES)
+    return read_text(file.parent / name, f"{path}.scriptFile", limits.MAX_SCRIPT_BYTES)
 
 
 def _place(error: Exception) -> str:
@@ -297,7 +297,7 @@ def _place(error: Exception) -> str:
     return f"{where}: {getattr(error, 'problem', None) or 'not valid YAML'}"
 
 
-def _read_text(file: Path, path: str, most: int) -> str:
+def read_text(file: Path, path: str, most: int) -> str:
     """Return a file's text; too large or binary ones are refused."""
     try:
         with file.open("rb") as stream:

@@ -41,15 +41,13 @@ def event_of(document: Document, servers: Path | None) -> EventSpec:
     return _event(document, document.data, "", document.file.stem, servers)
 
 
-def graph_of(document: Document) -> GraphSpec:
+def graph_of(document: Document, servers: Path | None) -> GraphSpec:
     """Return the graph that a document is.
 
     Raises:
         InvalidRequest: With everything that is wrong.
     """
-    stem = document.file.stem
-    given = {"id": slug(stem), "name": stem[:MAX_NAME_LENGTH], **document.data}
-    return _valid(document, "", GraphSpec, given)
+    return _graph(document, document.data, "", servers)
 
 
 def schedule_of(
@@ -79,11 +77,14 @@ def schedule_of(
         _put_in_event(document, given, stem, servers, events or {})
     except InvalidRequest as error:
         problems += error.problems
-    if isinstance(given.get("workflow"), str):
-        try:
+    try:
+        if isinstance(given.get("workflow"), str):
             given["workflow"] = _named(document, "workflow", given, graphs or {})
-        except InvalidRequest as error:
-            problems += error.problems
+        elif isinstance(given.get("workflow"), dict):
+            inner = {"id": stem, **given["workflow"]}
+            given["workflow"] = _graph(document, inner, "workflow", servers)
+    except InvalidRequest as error:
+        problems += error.problems
     if problems:
         raise InvalidRequest(problems)
     return _valid(document, "", ScheduleSpec, given)
@@ -206,6 +207,23 @@ def _event(
     event.setdefault("id", slug(stem))
     event.setdefault("name", stem[:MAX_NAME_LENGTH])
     return _valid(document, path, EventSpec, event)
+
+
+def _graph(
+    document: Document, data: dict[str, Any], path: str, servers: Path | None
+) -> GraphSpec:
+    from cli.graph_file import graph_of_data
+
+    whole = {name: value for name, value in data.items() if name != "kind"}
+    try:
+        return graph_of_data(whole, document.file, servers)
+    except InvalidRequest as error:
+        raise InvalidRequest(
+            [
+                document.problem(_joined(path, problem.path), problem.message)
+                for problem in error.problems
+            ]
+        ) from None
 
 
 def _placed(document: Document, problem: Problem, path: str) -> Problem:

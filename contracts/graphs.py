@@ -11,7 +11,6 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from contracts import limits
 from contracts.base import WireModel
-from contracts.errors import ErrorInfo
 from contracts.events import EventSpec, Trigger
 from contracts.graph_nodes import (
     BaseNode,
@@ -21,16 +20,18 @@ from contracts.graph_nodes import (
     Name,
     Node,
     NodeId,
-    NodeKind,
     WorkflowNode,
     edges_of,
 )
+from contracts.graph_results import GraphResult
 from contracts.graph_shape import problems_of_shape
 from contracts.identity import Identifier, Tag
-from contracts.results import LogCounts, Status, TargetCounts, TargetResult
+from contracts.results import Status
 from contracts.schedule_link import Scheduled
 from contracts.validation import Problem, sentence
 from contracts.wire_text import WireJson, json_size
+
+__all__ = ["GraphRequest", "GraphResult", "GraphSpec", "Reuse", "depth_and_count_of"]
 
 
 def _nodes(value: Any) -> Any:
@@ -38,6 +39,11 @@ def _nodes(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     for name, node in value.items():
+        if not isinstance(name, str):
+            raise ValueError(
+                "nodes: the id of a node is not a text: put it in quotes (YAML takes "
+                "yes, no, on, off and numbers for something else)"
+            )
         if not isinstance(node, dict):
             raise ValueError(f"nodes.{name}: expected fields such as `event` or `kind`")
     return [{"id": name, **node} for name, node in value.items()]
@@ -59,6 +65,9 @@ class GraphSpec(WireModel):
     ] = Field(min_length=1, max_length=limits.MAX_NODES)
     strict: bool = False
     """Whether a node that failed makes the run fail even when it was handled."""
+    hold_on_failure: bool = False
+    """Whether a run that would end as failed waits for somebody instead, who lets a
+    node run again, skips one, or resumes the run, which ends it."""
     parallel: int = Field(limits.DEFAULT_PARALLEL, ge=1, le=limits.MAX_PARALLEL)
     """How many nodes run side by side; waits and approvals do not count."""
     timeout_seconds: float | None = Field(None, gt=0, le=limits.MAX_WAIT_SECONDS)
@@ -174,86 +183,6 @@ class GraphRequest(Scheduled):
             if not earlier.status.final:
                 raise ValueError(f"reuse.{name}: a node that has not ended")
         return self
-
-
-class NodeDecision(WireModel):
-    """What somebody said about a node."""
-
-    verdict: str
-    """`approved`, `rejected`, `skipped` or `retried`."""
-    by: str
-    why: str = ""
-    at: float
-    """Seconds since 1970."""
-
-
-class NodeResult(WireModel):
-    """Where a node stands, and how it ended."""
-
-    node: str
-    kind: NodeKind
-    status: Status = Status.PENDING
-    handled: bool = False
-    """It failed, and that was foreseen: by an edge to a node that ran, or since the
-    node says `continueOnFailure`."""
-    case: str | None = None
-    """Of a switch: what it has chosen."""
-    condition: bool | None = None
-    output: Any = None
-    error: ErrorInfo | None = None
-    """Of a skipped node: why."""
-    exit_code: int | None = None
-    started_at: float | None = None
-    """Seconds since 1970; None when it did not begin."""
-    ended_at: float | None = None
-    attempts: int = 0
-    """Of an event, the most tries that a target took."""
-    logs: LogCounts = LogCounts()
-    targets: list[TargetResult] = []
-    """Of an event on several servers, a row for each, without outputs."""
-    counts: TargetCounts | None = None
-    """Of a fan-out its servers, of a map its items."""
-    failed_items: list[int] = []
-    """Of a map, the first items that did not succeed; at most 20."""
-    decisions: list[NodeDecision] = []
-    """Who approved, rejected, skipped or retried it, and why."""
-    reused_from: str | None = None
-    """The execution whose result this is."""
-    waiting_for: str = ""
-    """What holds it up: an approval, a time, a place among the runs of its key."""
-
-
-class NodeCounts(WireModel):
-    """How many nodes ended in which way."""
-
-    total: int
-    succeeded: int = 0
-    failed: int = 0
-    """FAILURE, TIMEOUT, LOST or PARTIAL; handled ones included."""
-    handled: int = 0
-    skipped: int = 0
-    cancelled: int = 0
-
-
-class GraphResult(WireModel):
-    """The typed result of one execution of a graph: what `GraphWorkflow` returns."""
-
-    execution_id: str
-    workflow_id: str
-    """Id of the graph, not of Temporal's workflow."""
-    workflow_name: str
-    status: Status
-    """SUCCESS, FAILURE, TIMEOUT or CANCELLED; SKIPPED when the concurrency key was
-    taken and the graph says `onLimit: skip`."""
-    output: Any = None
-    error: ErrorInfo | None = None
-    total_ms: int = 0
-    nodes: list[NodeResult] = []
-    omitted: list[str] = []
-    """Nodes for whose outputs there was no room in this result."""
-    counts: NodeCounts
-    logs: LogCounts = LogCounts()
-    rerun_of: str | None = None
 
 
 def depth_and_count_of(spec: GraphSpec) -> tuple[int, int]:

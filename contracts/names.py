@@ -21,6 +21,9 @@ SHARD_STEERING = "steer"
 PAYLOAD_ERROR_TYPE = "PayloadValidationError"
 """Failure type of a request that does not fit the contract (given by the SDK)."""
 
+MAX_TARGET_LENGTH = 150
+"""Characters of a target's name; the gateway stores 200."""
+
 LOCAL_TARGET = "local"
 """Name of the one target of an event that runs in a container."""
 
@@ -117,6 +120,22 @@ def graph_id(workflow_id: str, execution_id: str) -> str:
 def graph_part_id(workflow: str, place: str) -> str:
     """Return the workflow id of a part of a graph: a node's own graph, or items."""
     return f"{workflow}:part-{place}"
+
+
+def node_target(place: str, server: str | None = None) -> str:
+    """Return the name of a graph's target, under which its lines stand in the log.
+
+    Args:
+        place: The node, after the nodes that it is inside of: `build`, `each[17]`,
+            `release/check`.
+        server: Of an event on several servers.
+    """
+    name = place if server is None else f"{place}/{server}"
+    if len(name) <= MAX_TARGET_LENGTH:
+        return name
+    # The end says most; the digest keeps two long names apart.
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{digest}…{name[-(MAX_TARGET_LENGTH - len(digest) - 1) :]}"
 
 
 def gate_id(user: str, key: str) -> str:

@@ -9,7 +9,12 @@ from typing import Any, TypeVar
 
 from temporalio.client import Client
 
-from activities import ExecutionActivities, HttpActivities, settle_schedule
+from activities import (
+    ExecutionActivities,
+    GraphActivities,
+    HttpActivities,
+    settle_schedule,
+)
 from contracts.events import EventRequest, EventType
 from contracts.runs import Admission
 from engines.channel import GatewayVariables
@@ -219,22 +224,22 @@ class WorkerApp:
             else:
                 check_ceilings(ceilings, request.event)
 
-        executions = ExecutionActivities(
-            admission=Admission(
-                search_attributes=await register_search_attributes(client),
-                logs_url=self._logs_url,
-                schedule_to_start_seconds=settings.worker.schedule_to_start,
-                setup_seconds=settings.worker.setup_timeout,
-                heartbeat_timeout_seconds=settings.worker.heartbeat_timeout,
-                resume_window_seconds=settings.worker.resume_window,
-            ),
-            check=check,
-            record=self._spools.record,
-            clock=time.time,
+        admission = Admission(
+            search_attributes=await register_search_attributes(client),
+            logs_url=self._logs_url,
+            schedule_to_start_seconds=settings.worker.schedule_to_start,
+            setup_seconds=settings.worker.setup_timeout,
+            heartbeat_timeout_seconds=settings.worker.heartbeat_timeout,
+            resume_window_seconds=settings.worker.resume_window,
         )
+        record = self._spools.record
+        executions = ExecutionActivities(admission, check, record, time.time)
+        graphs = GraphActivities(admission, check, record, time.time, self._variables)
         return [
             executions.admit_execution,
             executions.record_execution,
+            graphs.admit_graph,
+            graphs.read_variables,
             settle_schedule,
         ]
 

@@ -52,6 +52,7 @@ with workflow.unsafe.imports_passed_through():
         understand,
     )
     from workflows.pacing import Pacer, history_is_full
+    from workflows.priorities import priority_of
     from workflows.routes import Resume, route_of
 
 ONE_ATTEMPT = RetryPolicy(maximum_attempts=1)
@@ -81,6 +82,7 @@ class Attempt:
         request: The order.
         target: Name of the target.
         number: Which try, from 1.
+        last: Which try is the last.
         dispatched: How often the target was sent out before.
         admission: What the operator's settings allow.
         waiting: Called with what is waited for, or None when it goes on.
@@ -93,6 +95,7 @@ class Attempt:
         request: EventRequest,
         target: str,
         number: int,
+        last: int,
         dispatched: int,
         admission: Admission,
         waiting: Callable[[ErrorInfo | None, str | None], None],
@@ -105,6 +108,7 @@ class Attempt:
         self._pacer = pacer
         self._target = target
         self._number = number
+        self._last = last
         self.dispatches = dispatched
         self._admission = admission
         self._waiting = waiting
@@ -137,7 +141,7 @@ class Attempt:
             request=self._request,
             target=self._target,
             attempt=self._number,
-            max_attempts=self._request.event.retries + 1,
+            max_attempts=self._last,
             dispatch=self.dispatches,
             run_key=names.run_key(
                 info.workflow_id,
@@ -247,6 +251,7 @@ class Attempt:
             schedule_to_start_timeout=timedelta(seconds=max(1.0, schedule_to_start)),
             heartbeat_timeout=timedelta(seconds=admission.heartbeat_timeout_seconds),
             retry_policy=ONE_ATTEMPT,
+            priority=priority_of(self._request),
             cancellation_type=(
                 workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
             ),

@@ -28,6 +28,13 @@ from contracts.deliveries import (
 )
 from contracts.errors import CroniumError
 from contracts.events import EventRequest
+from contracts.graph_parts import (
+    ADMIT_GRAPH,
+    READ_VARIABLES,
+    VariablesFound,
+    VariablesOrder,
+)
+from contracts.graphs import GraphRequest, GraphResult
 from contracts.logs import ExecutionRecord
 from contracts.results import (
     EXIT_CANCELLED,
@@ -52,7 +59,7 @@ from contracts.runs import (
 )
 from tests.stack import event
 from worker.temporal import data_converter
-from workflows import EventWorkflow, FanOutShard
+from workflows import ALL
 
 HOST = "h1"
 STARTED = 1_700_000_000.0
@@ -205,6 +212,11 @@ class Script:
     at: dict[str, list[Step]] = field(default_factory=dict)
     """What servers do, by name; the others do `otherwise`."""
     otherwise: Step | None = None
+    nodes: dict[str, list[Step]] | None = None
+    """What nodes of graphs do, by target; the others do `otherwise`."""
+    variables: dict[str, Any] = field(default_factory=dict)
+    read: list[list[str]] = field(default_factory=list)
+    """Names of variables that were asked for, by call."""
     running: int = 0
     peak: int = 0
     """The most servers that ran side by side."""
@@ -218,6 +230,16 @@ class Script:
             resume_window_seconds=self.resume_window,
             schedule_to_start_seconds=30.0,
         )
+
+    @activity.defn(name=ADMIT_GRAPH.name)
+    async def admit_graph(self, request: GraphRequest) -> Admission:
+        return await self.admit(EventRequest.model_construct())
+
+    @activity.defn(name=READ_VARIABLES.name)
+    async def read_variables(self, order: VariablesOrder) -> VariablesFound:
+        self.read.append(order.keys)
+        found = {k: self.variables[k] for k in order.keys if k in self.variables}
+        return VariablesFound(values=found)
 
     @activity.defn(name=RECORD_EXECUTION.name)
     async def record(self, record: ExecutionRecord) -> bool:
@@ -242,19 +264,15 @@ class Script:
     @activity.defn(name=RUN_CONTAINER.name)
     async def run_container(self, run: RunRequest) -> RunOutcome:
         self.runs.append(run)
+        if self.nodes is not None:
+            return await self._run_node(run, self.nodes)
         self.called.set()
         return await self.run.pop(0)(run)
 
-    @activity.defn(name=RUN_HTTP.name)
-    async def run_http(self, run: RunRequest) -> RunOutcome:
-        self.runs.append(run)
-        self.called.set()
-        return await self.run.pop(0)(run)
-
-    @activity.defn(name=RUN_SSH.name)
-    async def run_ssh(self, run: RunRequest) -> RunOutcome:
-        self.runs.append(run)
-        steps = self.at.get(run.target)
+    async def _run_node(
+        self, run: RunRequest, nodes: dict[str, list[Step]]
+    ) -> RunOutcome:
+        steps = nodes.get(run.target)
         step = steps.pop(0) if steps else self.otherwise or SUCCEEDS
         self.log.append(run.target)
         self.running += 1
@@ -265,6 +283,17 @@ class Script:
         finally:
             self.running -= 1
             self.log.append("-" + run.target)
+
+    @activity.defn(name=RUN_HTTP.name)
+    async def run_http(self, run: RunRequest) -> RunOutcome:
+        self.runs.append(run)
+        self.called.set()
+        return await self.run.pop(0)(run)
+
+    @activity.defn(name=RUN_SSH.name)
+    async def run_ssh(self, run: RunRequest) -> RunOutcome:
+        self.runs.append(run)
+        return await self._run_node(run, self.at)
 
     @activity.defn(name=RESUME_SSH.name)
     async def resume_ssh(self, order: ResumeRequest) -> RunOutcome:
@@ -304,6 +333,38 @@ class Scripted:
             result_type=ExecutionResult,
         )
 
+    async def start_graph(
+        self, graph: dict[str, Any], **fields: Any
+    ) -> WorkflowHandle[Any, GraphResult]:
+        """Start a graph; what its nodes run does as the script says.
+
+        Args:
+            graph: The graph; id and name are put in.
+            fields: Of the request.
+        """
+        execution = fields.pop("executionId", "x" + secrets.token_hex(6))
+        whole = {"id": "test", "name": "test", **graph}
+        return await self.client.start_workflow(
+            names.GRAPH_WORKFLOW,
+            {"executionId": execution, "workflow": whole, **fields},
+            id=names.graph_id(whole["id"], execution),
+            task_queue=self.queue,
+            result_type=GraphResult,
+        )
+
+    async def play_graph(
+        self,
+        script: Script,
+        graph: dict[str, Any],
+        *,
+        patience: float = 60,
+        **fields: Any,
+    ) -> tuple[GraphResult, WorkflowHandle[Any, GraphResult]]:
+        """Run a graph to its end."""
+        async with self.following(script):
+            handle = await self.start_graph(graph, **fields)
+            return await asyncio.wait_for(handle.result(), patience), handle
+
     @contextlib.asynccontextmanager
     async def following(
         self,
@@ -325,13 +386,16 @@ class Scripted:
                 Worker(
                     self.client,
                     task_queue=self.queue,
-                    workflows=[EventWorkflow, FanOutShard],
+                    workflows=ALL,
                     activities=[
                         script.admit,
+                        script.admit_graph,
+                        script.read_variables,
                         script.record,
                         script.run_container,
                         settle_schedule,
                     ],
+                    max_concurrent_activities=MANY,
                 )
             )
             await stack.enter_async_context(

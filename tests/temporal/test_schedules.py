@@ -399,6 +399,40 @@ async def test_a_graph_is_started_by_its_own_workflow(ground: Ground) -> None:
     await handle.terminate()
 
 
+async def test_a_graph_runs_knows_its_time_and_pauses_at_its_maximum(
+    ground: Ground,
+) -> None:
+    graph = {
+        "id": "g",
+        "name": "G",
+        "nodes": {
+            "a": {"event": event("true")},
+            "b": {"event": event("true"), "after": "a"},
+        },
+    }
+    spec = schedule(id=ground.id, workflow=graph, maxRuns=1, **QUICK)
+    script = succeeding()
+    await ground.schedules.create(spec)
+    async with ground.following(script):
+        known = await ground.until(lambda known: known.state.paused)
+        (run,) = await ground.runs(1)
+    assert known.state.note == "every run of maxRuns is done (1)"
+    execution = names.execution_of(run.id, run.run_id)
+    first, second = (order.request for order in script.runs)
+    assert first.execution_id == second.execution_id == execution
+    assert first.scheduled_for == second.scheduled_for == names.moment_of(run.id)
+    assert {record.execution_id for record in script.records} == {execution}
+
+
+async def test_a_graph_that_fails_pauses_its_schedule(ground: Ground) -> None:
+    graph = {"id": "g", "name": "G", "nodes": {"a": {"event": event("false")}}}
+    spec = schedule(id=ground.id, workflow=graph, pauseOnFailure=True, **QUICK)
+    await ground.schedules.create(spec)
+    async with ground.following(Script(run=[FAILS] * 50)):
+        known = await ground.until(lambda known: known.state.paused)
+    assert "ended with FAILURE" in (known.state.note or "")
+
+
 class Reversing(PayloadCodec):
     """Makes payloads unreadable for whoever does not know how."""
 

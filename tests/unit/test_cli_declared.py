@@ -162,6 +162,30 @@ def test_scripts_and_events_in_other_files_are_put_in(write: Write) -> None:
     assert event.script == "echo from a file\n"
 
 
+def test_a_graph_has_its_events_in_other_files_too(write: Write) -> None:
+    directory = write(
+        jobs__job="id: job\ntype: bash\nscript: 'true'\n",
+        flow="nodes:\n  one: {eventFile: jobs/job.yaml}\n",
+        nightly="cron: '@daily'\nworkflow: flow\n",
+        inline="every: 5m\nworkflow:\n  name: I\n  nodes:\n    one: {eventFile: "
+        "jobs/job.yaml}\n",
+    )
+    found = read_directory(directory).schedules
+    for id in ("nightly", "inline"):
+        graph = found[id].workflow
+        assert graph is not None
+        assert graph.event_of(graph.nodes[0]).id == "job"
+
+
+def test_what_is_wrong_with_a_graph_is_told_with_its_line(write: Write) -> None:
+    directory = write(
+        flow="name: F\nnodes:\n  one:\n    event: {id: e, name: e, type: bash, "
+        "script: 'true', retries: 99}\n",
+    )
+    (problem,) = wrong(directory)
+    assert problem.startswith("flow.yaml:4: nodes"), problem
+
+
 def test_a_script_that_is_missing_is_told_with_the_line_that_names_it(
     write: Write,
 ) -> None:

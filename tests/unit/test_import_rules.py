@@ -14,7 +14,7 @@ PACKAGES = (
 HTTP_LIBRARIES = {"httpx", "httpcore", "h11", "uvicorn"}
 ALLOWED = {
     "contracts": {"pydantic"},
-    "workflows": {"contracts", "temporalio"},
+    "workflows": {"contracts", "temporalio", "jinja2"},
     "engines": {
         "contracts",
         "sdk",
