@@ -141,6 +141,10 @@ def _field(node: Node, name: str) -> tuple[int, Node] | None:
 def _item(node: Node, index: int) -> tuple[int, Node] | None:
     if isinstance(node, SequenceNode) and index < len(node.value):
         return node.value[index].start_mark.line, node.value[index]
+    if isinstance(node, MappingNode) and index < len(node.value):
+        # People may write a map where the contract has a list, of env for one.
+        key, value = node.value[index]
+        return key.start_mark.line, value
     return None
 
 

@@ -186,6 +186,12 @@ def test_what_is_wrong_with_a_graph_is_told_with_its_line(write: Write) -> None:
     assert problem.startswith("flow.yaml:4: nodes"), problem
 
 
+def test_items_of_a_map_are_found_as_those_of_a_list_are(write: Write) -> None:
+    directory = write(a="type: bash\nscript: x\nenv:\n  GOOD: 1\n  1BAD: 2\n")
+    (problem,) = wrong(directory)
+    assert problem.startswith("a.yaml:5: env[1].name: ")
+
+
 def test_a_script_that_is_missing_is_told_with_the_line_that_names_it(
     write: Write,
 ) -> None:
