@@ -178,12 +178,15 @@ class Schedules:
 
         Raises:
             ScheduleNotFound: There is none.
+            ScheduleForeign: It was not made by Cronium.
         """
+        await self.find(id)
         async with _speaking_of(id):
             await self._handle(id).delete()
 
     async def pause(self, id: str, note: str) -> None:
         """Start no more runs until it is resumed."""
+        await self.find(id)
         async with _speaking_of(id):
             await self._handle(id).pause(note=note)
 

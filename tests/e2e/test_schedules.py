@@ -136,6 +136,28 @@ def test_a_span_of_the_past_is_filled_with_real_runs(
     assert times == ["20260328T013000Z", "20260329T010000Z"], "02:30, then 03:00"
 
 
+def test_after_its_maximum_a_schedule_is_paused_by_the_worker(
+    cronium: Cronium, tmp_path: Path
+) -> None:
+    file = tmp_path / "twice.yaml"
+    file.write_text("every: 1s\nmaxRuns: 2\nevent: {type: bash, script: echo once}\n")
+    ok(cronium, "schedule", "apply", str(file))
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            (known,) = (one for one in listed(cronium) if one["id"] == "twice")
+            if known["paused"]:
+                break
+            assert time.monotonic() < deadline, known
+        assert known["note"] == "every run of maxRuns is done (2)"
+        assert (known["started"], known["remainingRuns"]) == (2, 0)
+        done = cronium("schedule", "resume", "twice")
+        assert done.returncode == 1
+        assert "--runs N" in done.stderr
+    finally:
+        ok(cronium, "schedule", "delete", "twice")
+
+
 def test_pause_and_resume_are_told_with_their_notes(
     directory: Path, cronium: Cronium
 ) -> None:

@@ -541,6 +541,11 @@ async def test_a_schedule_of_somebody_else_is_left_alone(ground: Ground) -> None
         assert ground.id not in {known.id for known in await ground.schedules.all()}
         with pytest.raises(ScheduleForeign, match="not made by Cronium"):
             await plan(ground.schedules, [schedule(id=ground.id, **HOURLY)], "p")
+        for ask in (ground.schedules.delete, ground.schedules.trigger):
+            with pytest.raises(ScheduleForeign, match="not made by Cronium"):
+                await ask(ground.id)
+        with pytest.raises(ScheduleForeign, match="not made by Cronium"):
+            await ground.schedules.pause(ground.id, "no")
     finally:
         await handle.delete()
 
