@@ -5,10 +5,23 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from temporalio import activity
+from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.service import RPCError, RPCStatusCode
 
 from activities.failures import application_error
+from contracts import names
 from contracts.errors import CroniumError, VariableNotFound
 from contracts.events import EventRequest, EventSpec, Trigger
+from contracts.gates import (
+    ENTER_GATE,
+    GATE_ENTER,
+    TICKETS_ALIVE,
+    GateOrder,
+    GateState,
+    Ticket,
+    Tickets,
+)
 from contracts.graph_nodes import EventNode, MapNode, WorkflowNode
 from contracts.graph_parts import (
     ADMIT_GRAPH,
@@ -40,6 +53,7 @@ class GraphActivities:
         record: Hands a record to the log way, durably; False when it cannot.
         clock: Seconds since 1970.
         variables: The store of variables.
+        client: Temporal, for the gates of concurrency keys.
     """
 
     admission: Admission
@@ -47,6 +61,7 @@ class GraphActivities:
     record: Callable[[ExecutionRecord], bool]
     clock: Callable[[], float]
     variables: Variables
+    client: Client
 
     @activity.defn(name=ADMIT_GRAPH.name)
     async def admit_graph(self, request: GraphRequest) -> Admission:
@@ -93,6 +108,38 @@ class GraphActivities:
             except CroniumError as error:
                 raise application_error(error) from None
         return VariablesFound(values=values)
+
+    @activity.defn(name=ENTER_GATE.name)
+    async def enter_gate(self, order: GateOrder) -> bool:
+        """Bring a ticket to a gate, which is begun when there is none."""
+        await self.client.start_workflow(
+            names.GATE_WORKFLOW,
+            GateState(),
+            id=order.gate,
+            task_queue=order.task_queue,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            start_signal=GATE_ENTER,
+            start_signal_args=[order.ticket],
+        )
+        return True
+
+    @activity.defn(name=TICKETS_ALIVE.name)
+    async def tickets_alive(self, known: Tickets) -> Tickets:
+        """Return the tickets whose workflows have not ended."""
+        alive = [t for t in known.tickets if await self._is_open(t)]
+        return Tickets(tickets=alive)
+
+    async def _is_open(self, ticket: Ticket) -> bool:
+        handle = self.client.get_workflow_handle(
+            ticket.workflow_id, run_id=ticket.run_id
+        )
+        try:
+            described = await handle.describe()
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return False
+            raise
+        return described.status is WorkflowExecutionStatus.RUNNING
 
 
 def events_of(spec: GraphSpec, path: str) -> list[tuple[str, EventSpec]]:

@@ -4,18 +4,19 @@ import asyncio
 import difflib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cli.errors import NotFound
 from contracts import names
+from contracts.graph_results import GraphResult
 from contracts.results import ExecutionResult, Status
 
 if TYPE_CHECKING:
-    from temporalio.client import Client, WorkflowExecution
+    from temporalio.client import Client, WorkflowExecution, WorkflowHandle
 
     from cli.stack import Stack
 
-QUERY = f'WorkflowType="{names.EVENT_WORKFLOW}"'
+QUERY = f'WorkflowType IN ("{names.EVENT_WORKFLOW}", "{names.GRAPH_WORKFLOW}")'
 # How far back an id without an event's name in front is looked for.
 MOST_SCANNED = 2_000
 CALL_TIMEOUT = timedelta(seconds=5)
@@ -88,6 +89,43 @@ async def find_workflow(
     raise unknown(wanted, known)
 
 
+async def open_execution(
+    client: "Client", stack: "Stack", wanted: str
+) -> "WorkflowHandle[Any, Any]":
+    """Return the handle of an execution, of the run that is meant.
+
+    Raises:
+        NotFound: The message names the closest ids that are known.
+    """
+    from temporalio.service import RPCError, RPCStatusCode
+
+    workflow_id, run_id = await find_workflow(client, stack, wanted)
+    kind: type[Any] = result_type_of(workflow_id)
+    handle = client.get_workflow_handle(workflow_id, run_id=run_id, result_type=kind)
+    try:
+        found = await handle.describe()
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise unknown(wanted, []) from None
+        raise
+    if names.moment_of(workflow_id) is None:
+        return handle
+    # The id that people see is made of the run's as well.
+    info = found.raw_description.workflow_execution_info
+    return client.get_workflow_handle(
+        workflow_id,
+        run_id=found.run_id,
+        first_execution_run_id=info.first_run_id or found.run_id,
+        result_type=kind,
+    )
+
+
+def execution_id_of(handle: "WorkflowHandle[Any, Any]") -> str:
+    """Return the id of the execution behind a handle of `open_execution`."""
+    first_run = handle.first_execution_run_id or ""
+    return names.execution_of(handle.id, first_run) or handle.id
+
+
 def unknown(wanted: str, known: list[str]) -> NotFound:
     """Return the error for an id that nobody knows."""
     begins = [name for name in known if name.startswith(wanted)]
@@ -100,7 +138,7 @@ def unknown(wanted: str, known: list[str]) -> NotFound:
 
 
 def event_of(workflow_id: str) -> str:
-    """Return the event id inside a workflow id."""
+    """Return the id of event or graph inside a workflow id."""
     return names.subject_of(workflow_id) or workflow_id
 
 
@@ -119,6 +157,11 @@ def status_of(workflow: "WorkflowExecution") -> Status | None:
     return ENDS.get(word, Status.FAILURE)
 
 
+def result_type_of(workflow_id: str) -> type[Any]:
+    """Return what the result of a workflow is."""
+    return GraphResult if names.is_graph(workflow_id) else ExecutionResult
+
+
 async def _rows(
     client: "Client", workflows: "list[WorkflowExecution]", status: Status | None
 ) -> list[Row]:
@@ -135,10 +178,10 @@ async def _row(client: "Client", workflow: "WorkflowExecution") -> Row:
     ]
     if status is None:
         handle = client.get_workflow_handle(
-            workflow.id, run_id=workflow.run_id, result_type=ExecutionResult
+            workflow.id, run_id=workflow.run_id, result_type=result_type_of(workflow.id)
         )
         result = await handle.result(rpc_timeout=CALL_TIMEOUT)
-        status, codes = result.status, [result.exit_code]
+        status, codes = result.status, [getattr(result, "exit_code", None)]
     return Row(
         execution_id=names.execution_of(workflow.id, workflow.run_id) or workflow.id,
         event_id=event_of(workflow.id),

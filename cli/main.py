@@ -71,6 +71,7 @@ COMMANDS = {
 }
 GROUPS = {
     "Run": {
+        "workflow": ("cli.workflow", "build"),
         "var": ("cli.variables", "build"),
         "schedule": ("cli.schedule", "build"),
     },

@@ -190,6 +190,11 @@ class BaseNode(WireModel):
         """What people see."""
         return self.name or self.id
 
+    @property
+    def does(self) -> NodeKind:
+        """What kind of node it is."""
+        return NodeKind(getattr(self, "kind", NodeKind.EVENT))
+
 
 class EventNode(BaseNode):
     """Runs an event: in a container, on servers, or as an HTTP request."""

@@ -15,7 +15,13 @@ from contracts.events import EventSpec, Trigger
 from contracts.graph_nodes import MapNode, NodeId
 from contracts.graphs import GraphRequest, GraphSpec
 from contracts.identity import Identifier
-from contracts.results import LogCounts, Status, TargetCounts, TargetResult
+from contracts.results import (
+    LogCounts,
+    PhaseDurations,
+    Status,
+    TargetCounts,
+    TargetResult,
+)
 from contracts.runs import ActivityStub, Admission
 from contracts.wire_text import WireText
 
@@ -119,6 +125,7 @@ class PartResult(WireModel):
     error: ErrorInfo | None = None
     logs: LogCounts = LogCounts()
     exit_code: int | None = None
+    durations: PhaseDurations = PhaseDurations()
     attempts: int = 0
     targets: list[TargetResult] = []
     counts: TargetCounts | None = None

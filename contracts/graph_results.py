@@ -6,7 +6,13 @@ from typing import Any
 from contracts.base import WireModel
 from contracts.errors import ErrorInfo
 from contracts.graph_nodes import NodeKind
-from contracts.results import LogCounts, Status, TargetCounts, TargetResult
+from contracts.results import (
+    LogCounts,
+    PhaseDurations,
+    Status,
+    TargetCounts,
+    TargetResult,
+)
 
 
 class GraphError(StrEnum):
@@ -63,6 +69,8 @@ class NodeResult(WireModel):
     ended_at: float | None = None
     attempts: int = 0
     """Of an event, the most tries that a target took."""
+    durations: PhaseDurations = PhaseDurations()
+    """Of an event: its last try's phases, and all of it; in milliseconds."""
     logs: LogCounts = LogCounts()
     targets: list[TargetResult] = []
     """Of an event on several servers, a row for each, without outputs."""

@@ -204,6 +204,11 @@ def moment_of(workflow: str) -> str | None:
     return match["moment"] if match else None
 
 
+def is_graph(workflow: str) -> bool:
+    """Whether a workflow id is that of a graph's execution."""
+    return workflow.startswith("graph:") and is_execution(workflow)
+
+
 def run_key(
     workflow: str, run_id: str, target: str, attempt: int, dispatch: int
 ) -> str:

@@ -234,12 +234,16 @@ class WorkerApp:
         )
         record = self._spools.record
         executions = ExecutionActivities(admission, check, record, time.time)
-        graphs = GraphActivities(admission, check, record, time.time, self._variables)
+        graphs = GraphActivities(
+            admission, check, record, time.time, self._variables, client
+        )
         return [
             executions.admit_execution,
             executions.record_execution,
             graphs.admit_graph,
             graphs.read_variables,
+            graphs.enter_gate,
+            graphs.tickets_alive,
             settle_schedule,
         ]
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 from temporalio import workflow
 from temporalio.exceptions import (
@@ -16,12 +17,8 @@ with workflow.unsafe.imports_passed_through():
     from contracts.errors import RequestRefused
     from contracts.graph_parts import (
         ADMIT_GRAPH,
-        Decision,
-        NodeOrder,
         RunInfo,
-        Steering,
     )
-    from contracts.graph_results import NodeResult
     from contracts.graphs import GraphRequest, GraphResult
     from contracts.logs import ExecutionRecord
     from contracts.results import Status
@@ -31,7 +28,11 @@ with workflow.unsafe.imports_passed_through():
     from workflows.endings import uncancelled
     from workflows.graphs import picture, results
     from workflows.graphs.check import problems_of_graph
+    from workflows.graphs.gates import TAKEN, KeyTaken
+    from workflows.graphs.job import NodeFailed, info_of, value_of
+    from workflows.graphs.orders import Steered
     from workflows.graphs.run import GraphRun
+    from workflows.graphs.scope import data_of
     from workflows.scheduled import identified, settle
 
 # Local activities answer in milliseconds; this only bounds a broken disk.
@@ -41,7 +42,7 @@ RECORD_PATIENCE = timedelta(seconds=30)
 
 
 @workflow.defn(name=names.GRAPH_WORKFLOW)
-class GraphWorkflow:
+class GraphWorkflow(Steered):
     """Runs the nodes of a graph, each when what comes before it allows it.
 
     Whatever happens to nodes is a result. The workflow fails only when the request
@@ -55,7 +56,10 @@ class GraphWorkflow:
         self._request = identified(request)
         self._admission = Admission()
         self._started = workflow.now()
-        self._graph = self._new_graph()
+        self._queued = False
+        self._graph = GraphRun(
+            request.workflow, self._run_info(), request.input, self._show, request.reuse
+        )
 
     @workflow.run
     async def run(self, request: GraphRequest) -> GraphResult:
@@ -70,10 +74,10 @@ class GraphWorkflow:
         _refuse(request)
         admitted = await self._admit()
         attributes.at_graph_start(self._request, self._admission)
-        self._graph = self._new_graph()
+        self._graph.admit(self._run_info())
         self._show()
         if admitted:
-            await self._graph.run()
+            await self._run_in_turn()
         else:
             self._graph.cancel_before_it_began()
         result = self._result()
@@ -87,13 +91,6 @@ class GraphWorkflow:
         return result
 
     @workflow.query
-    def progress(self) -> list[NodeResult]:
-        """Return where each node stands, without outputs."""
-        return [
-            row.model_copy(update={"output": None}) for row in self._graph.rows.values()
-        ]
-
-    @workflow.query
     def order(self) -> GraphRequest:
         """Return what was asked for."""
         return self._request
@@ -103,48 +100,8 @@ class GraphWorkflow:
         """Return the graph with the colours of its statuses."""
         return picture.mermaid(self._request.workflow, self._graph.rows)
 
-    @workflow.update
-    def decide(self, said: Decision) -> None:
-        """Say yes or no to a node that waits for it."""
-        self._graph.decide(said)
-
-    @decide.validator
-    def _may_decide(self, said: Decision) -> None:
-        self._graph.check_decision(said)
-
-    @workflow.update
-    def skip_node(self, order: NodeOrder) -> None:
-        """Skip a node that has not ended; one that runs is stopped."""
-        self._graph.skip(order)
-
-    @skip_node.validator
-    def _may_skip(self, order: NodeOrder) -> None:
-        self._graph.check_skip(order)
-
-    @workflow.update
-    def retry_node(self, order: NodeOrder) -> None:
-        """Let a node that failed run again."""
-        self._graph.retry(order)
-
-    @retry_node.validator
-    def _may_retry(self, order: NodeOrder) -> None:
-        self._graph.check_retry(order)
-
-    @workflow.update
-    def pause(self, said: Steering) -> None:
-        """Begin no other node; those that run go on."""
-        self._graph.pause()
-
-    @workflow.update
-    def resume(self, said: Steering) -> None:
-        """Begin nodes again; a run that is held because of a failure ends."""
-        self._graph.resume()
-
-    def _new_graph(self) -> GraphRun:
-        request = self._request
-        return GraphRun(
-            request.workflow, self._run_info(), request.input, self._show, request.reuse
-        )
+    def _graph_at_work(self) -> GraphRun | None:
+        return self._graph
 
     def _run_info(self) -> RunInfo:
         request = self._request
@@ -178,6 +135,37 @@ class GraphWorkflow:
             raise (error.cause or error) from None
         return True
 
+    async def _run_in_turn(self) -> None:
+        graph, limit = self._graph, self._request.workflow.concurrency
+        if limit is None:
+            await graph.run()
+            return
+        try:
+            key = str(self._key(limit.key))
+            self._queued = True
+            self._show()
+            user = self._request.user
+            await graph.gates.hold(limit, key, user, "", graph.displace, self._begin)
+        except NodeFailed as failure:
+            graph.refuse(failure.info)
+        except KeyTaken:
+            graph.refuse(TAKEN)
+        except FailureError as error:
+            if is_cancelled_exception(error):
+                graph.cancel_before_it_began()
+            else:
+                graph.refuse(info_of(error, "GateUnavailable"))
+        except asyncio.CancelledError:
+            graph.cancel_before_it_began()
+
+    async def _begin(self) -> None:
+        self._queued = False
+        await self._graph.run()
+
+    def _key(self, key: str) -> Any:
+        data = data_of(self._run_info(), self._request.input, (), {})
+        return value_of(key, data, "concurrency.key")
+
     def _show(self) -> None:
         request, rows = self._request, self._graph.rows
         text = picture.details(request, rows, self._admission.logs_url, self._state())
@@ -186,6 +174,8 @@ class GraphWorkflow:
     def _state(self) -> str:
         if self._graph.held:
             return "held: a node failed; retry or skip one, or resume to end the run"
+        if self._queued:
+            return "waits for a place among the runs of its concurrency key"
         return "paused" if self._graph.paused else ""
 
     def _result(self) -> GraphResult:

@@ -8,14 +8,10 @@ with workflow.unsafe.imports_passed_through():
     from contracts import names
     from contracts.graph_nodes import EventNode, MapNode
     from contracts.graph_parts import (
-        Decision,
         MapOrder,
-        NodeOrder,
         PartRequest,
         PartResult,
-        Steering,
     )
-    from contracts.graph_results import NodeResult
     from contracts.graphs import GraphSpec
     from contracts.limits import MAX_PART_ITEMS
     from contracts.shards import ShardReport
@@ -25,7 +21,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.graphs.items import Items
     from workflows.graphs.job import Job, event_request
     from workflows.graphs.maps import item_runner
-    from workflows.graphs.run import GraphRun, refusal
+    from workflows.graphs.orders import Steered
+    from workflows.graphs.run import GraphRun
     from workflows.pacing import Pacer
     from workflows.plan import plan_of
     from workflows.sharded import ShardedTargets
@@ -33,7 +30,7 @@ with workflow.unsafe.imports_passed_through():
 
 
 @workflow.defn(name=names.GRAPH_PART_WORKFLOW)
-class GraphPart:
+class GraphPart(Steered):
     """Runs one part; a cancel ends it with a result as well."""
 
     @workflow.init
@@ -67,58 +64,13 @@ class GraphPart:
             logs=results.logs_of(rows),
         )
 
-    @workflow.query
-    def progress(self) -> list[NodeResult]:
-        """Return where each node stands, without outputs."""
-        rows = self._graph.rows.values() if self._graph else ()
-        return [row.model_copy(update={"output": None}) for row in rows]
-
     @workflow.signal(name=names.SHARD_REPORT)
     def shard_report(self, report: ShardReport) -> None:
         """Hear how far a part of a large fan-out is."""
         if self._targets is not None:
             self._targets.take(report)
 
-    @workflow.update
-    def decide(self, said: Decision) -> None:
-        """Say yes or no to a node that waits for it."""
-        self._running().decide(said)
-
-    @decide.validator
-    def _may_decide(self, said: Decision) -> None:
-        self._running().check_decision(said)
-
-    @workflow.update
-    def skip_node(self, order: NodeOrder) -> None:
-        """Skip a node that has not ended; one that runs is stopped."""
-        self._running().skip(order)
-
-    @skip_node.validator
-    def _may_skip(self, order: NodeOrder) -> None:
-        self._running().check_skip(order)
-
-    @workflow.update
-    def retry_node(self, order: NodeOrder) -> None:
-        """Let a node that failed run again."""
-        self._running().retry(order)
-
-    @retry_node.validator
-    def _may_retry(self, order: NodeOrder) -> None:
-        self._running().check_retry(order)
-
-    @workflow.update
-    def pause(self, said: Steering) -> None:
-        """Begin no other node; those that run go on."""
-        self._running().pause()
-
-    @workflow.update
-    def resume(self, said: Steering) -> None:
-        """Begin nodes again."""
-        self._running().resume()
-
-    def _running(self) -> GraphRun:
-        if self._graph is None:
-            raise refusal("this part has no nodes")
+    def _graph_at_work(self) -> GraphRun | None:
         return self._graph
 
     async def _run_map(self, order: MapOrder) -> PartResult:

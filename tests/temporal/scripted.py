@@ -7,6 +7,7 @@ activities is scripted, so that each way of dying comes in a second and every ti
 import asyncio
 import contextlib
 import secrets
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +18,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from activities import ActionActivities, settle_schedule
+from activities import ActionActivities, GraphActivities, settle_schedule
 from contracts import names
 from contracts.deliveries import (
     SEND_CALLBACK,
@@ -28,6 +29,7 @@ from contracts.deliveries import (
 )
 from contracts.errors import CroniumError
 from contracts.events import EventRequest
+from contracts.gates import ENTER_GATE, TICKETS_ALIVE, GateOrder, Tickets
 from contracts.graph_parts import (
     ADMIT_GRAPH,
     READ_VARIABLES,
@@ -202,6 +204,8 @@ class Script:
     resumes: list[ResumeRequest] = field(default_factory=list)
     called: asyncio.Event = field(default_factory=asyncio.Event)
     resume_window: float = 1.0
+    heartbeat: float = 1.0
+    """Seconds; where nobody dies, a busy machine may take longer."""
     hand: list[Handing] = field(default_factory=list)
     """What messages and callbacks come to; they arrive when nothing is said."""
     handed: list[Order] = field(default_factory=list)
@@ -226,7 +230,7 @@ class Script:
     @activity.defn(name=ADMIT_EXECUTION.name)
     async def admit(self, request: EventRequest) -> Admission:
         return Admission(
-            heartbeat_timeout_seconds=1.0,
+            heartbeat_timeout_seconds=self.heartbeat,
             resume_window_seconds=self.resume_window,
             schedule_to_start_seconds=30.0,
         )
@@ -240,6 +244,26 @@ class Script:
         self.read.append(order.keys)
         found = {k: self.variables[k] for k in order.keys if k in self.variables}
         return VariablesFound(values=found)
+
+    @activity.defn(name=ENTER_GATE.name)
+    async def enter_gate(self, order: GateOrder) -> bool:
+        return await self._gates.enter_gate(order)
+
+    @activity.defn(name=TICKETS_ALIVE.name)
+    async def tickets_alive(self, known: Tickets) -> Tickets:
+        return await self._gates.tickets_alive(known)
+
+    @property
+    def _gates(self) -> GraphActivities:
+        """The real ones: nothing of gates is scripted."""
+        return GraphActivities(
+            admission=Admission(),
+            check=lambda request: None,
+            record=lambda record: True,
+            clock=time.time,
+            variables=None,  # type: ignore[arg-type]
+            client=activity.client(),
+        )
 
     @activity.defn(name=RECORD_EXECUTION.name)
     async def record(self, record: ExecutionRecord) -> bool:
@@ -391,6 +415,8 @@ class Scripted:
                         script.admit,
                         script.admit_graph,
                         script.read_variables,
+                        script.enter_gate,
+                        script.tickets_alive,
                         script.record,
                         script.run_container,
                         settle_schedule,

@@ -31,6 +31,7 @@ GRAPH_FIELDS = ("strict", "parallel", "timeoutSeconds", "holdOnFailure")
 REQUEST_FIELDS = ("input", "reuse")
 SLOW = 0.3
 GENERATED = 40
+UNHURRIED = 30.0
 STEPS: dict[str, Step] = {
     "success": SUCCEEDS,
     "failure": FAILS,
@@ -82,6 +83,7 @@ def script_of(case: dict[str, Any]) -> Script:
             for name, told in does.items()
         },
         variables=case.get("variables", {}),
+        heartbeat=UNHURRIED,
     )
 
 
@@ -118,9 +120,13 @@ async def until_stands(
 async def stands(
     order: dict[str, Any], script: Script, handle: WorkflowHandle[Any, Any]
 ) -> bool:
-    rows = {row["node"]: row["status"] for row in await handle.query("progress")}
+    found = await handle.query("progress")
+    rows = {row["node"]: row["status"] for row in found}
+    waits = {row["node"]: row["waitingFor"] for row in found}
     ran = {"running": ("", 1), "ran": ("-", 1), "ran2": ("-", 2)}
-    return rows.items() >= order["when"].items() and all(
+    as_told = rows.items() >= order["when"].items()
+    as_told &= waits.items() >= order.get("waits", {}).items()
+    return as_told and all(
         script.log.count(mark + order[word]) >= times
         for word, (mark, times) in ran.items()
         if word in order
@@ -206,7 +212,7 @@ async def test_generated_graphs_end_as_the_model_says(server: Scripted) -> None:
         code = 0 if told.status == "SUCCESS" else 3
         return await ends(Status(told.status), code, condition=told.condition)(run)
 
-    async with server.following(Script(nodes={}, otherwise=does)):
+    async with server.following(Script(nodes={}, otherwise=does, heartbeat=UNHURRIED)):
         handles = []
         for number, (spec, told) in enumerate(examples):
             execution = f"drawn-{number}"

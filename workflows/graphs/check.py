@@ -21,7 +21,7 @@ from workflows.graphs.expressions import problems_in, reads_of
 
 ROOTS = frozenset({"input", "nodes", "variables", "run"})
 ITEM_ROOTS = ROOTS | {"item", "index"}
-FIRST_ROOTS = ROOTS - {"nodes"}
+FIRST_ROOTS = frozenset({"input", "run"})
 
 
 @dataclass(frozen=True)

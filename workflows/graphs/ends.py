@@ -49,5 +49,7 @@ def timed_out(seconds: float) -> Fields:
 def not_reached(edge: Edge | None) -> Fields:
     """Return the end of a node that can no longer run."""
     why = f"the edge from {edge} does not fire" if edge else "nothing leads to it"
-    error = ErrorInfo(type=GraphError.NOT_REACHED, message=f"Skipped: {why}.")
+    error = ErrorInfo(
+        type=GraphError.NOT_REACHED, message=f"{why[0].upper()}{why[1:]}."
+    )
     return {"status": Status.SKIPPED, "error": error}

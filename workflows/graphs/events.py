@@ -33,10 +33,11 @@ async def run_event(job: Job, node: EventNode) -> Fields:
     def changed() -> None:
         rows = targets.rows
         trouble = [r.error for r in rows if r.error and r.status is Status.RUNNING]
-        job.update(
-            attempts=max(row.attempts for row in rows),
-            waiting_for=trouble[0].message if trouble else "",
-        )
+        waits = trouble[0].message if trouble else ""
+        if len(rows) == 1 and rows[0].status.final:
+            waits = "the next try"
+        attempts = max(row.attempts for row in rows)
+        job.update(attempts=attempts, waiting_for=waits)
 
     targets = targets_of(job, request, place, changed)
     await targets.run()
@@ -79,6 +80,7 @@ def fields_of(result: dict[str, Any], *, several: bool) -> Fields:
         key: result[key]
         for key in (
             "status", "exit_code", "output", "condition", "error", "logs", "attempts",
+            "durations",
         )
     }  # fmt: skip
     if several:

@@ -132,16 +132,22 @@ async def variables(run: RunInfo, keys: frozenset[str]) -> dict[str, Any]:
             schedule_to_close_timeout=VARIABLES_PATIENCE,
         )
     except FailureError as error:
-        raise NodeFailed(_info_of(error)) from None
+        raise NodeFailed(info_of(error, "VariablesUnavailable")) from None
     return dict(found.values)
 
 
-def _info_of(error: FailureError) -> ErrorInfo:
+def info_of(error: FailureError, kind: str) -> ErrorInfo:
+    """Return a local activity's failure as a result has it.
+
+    Args:
+        error: Of the call.
+        kind: What it is when the failure does not say.
+    """
     cause = error.cause if isinstance(error, ActivityError) else error
     if not isinstance(cause, ApplicationError):
-        return ErrorInfo(type="VariablesUnavailable", message=str(cause or error))
+        return ErrorInfo(type=kind, message=str(cause or error))
     return ErrorInfo(
-        type=cause.type or "VariablesUnavailable",
+        type=cause.type or kind,
         message=cause.message,
         hint=str(cause.details[0]) if cause.details else "",
         retryable=not cause.non_retryable,

@@ -44,7 +44,7 @@ def mermaid(spec: GraphSpec, rows: Mapping[str, NodeResult] | None = None) -> st
     lines = ["flowchart LR"]
     used: set[Status] = set()
     for node in spec.nodes:
-        left, right = SHAPES[NodeKind(node.kind)]
+        left, right = SHAPES[node.does]
         row = rows.get(node.id) if rows else None
         words = node.title + _join(node.join, len(node.after))
         style = ""

@@ -120,14 +120,14 @@ def record_of(result: GraphResult) -> ExecutionResult:
 
 
 def _target_of(row: NodeResult) -> TargetResult:
-    took = 0
+    took = row.durations.total_ms
     if row.started_at is not None and row.ended_at is not None:
         took = int((row.ended_at - row.started_at) * 1000)
     return TargetResult(
         target=names.node_target(row.node),
         status=row.status,
         exit_code=row.exit_code,
-        durations=PhaseDurations(total_ms=took),
+        durations=row.durations.model_copy(update={"total_ms": took}),
         condition=row.condition,
         error=row.error,
         logs=row.logs,
@@ -137,6 +137,9 @@ def _target_of(row: NodeResult) -> TargetResult:
 
 def _status(graph: GraphRun) -> tuple[Status, ErrorInfo | None]:
     rows = list(graph.rows.values())
+    if graph.refused is not None:
+        taken = graph.refused.type == GraphError.KEY_TAKEN
+        return Status.SKIPPED if taken else Status.FAILURE, graph.refused
     if graph.timed_out:
         limit = graph.spec.timeout_seconds or 0
         return Status.TIMEOUT, ErrorInfo(
@@ -147,8 +150,8 @@ def _status(graph: GraphRun) -> tuple[Status, ErrorInfo | None]:
         done = sum(row.status is Status.SUCCESS for row in rows)
         return Status.CANCELLED, ErrorInfo(
             type=ScriptError.CANCELLED,
-            message=f"The run was cancelled; {done} of {len(rows)} nodes had "
-            "succeeded.",
+            message=f"The run was cancelled {graph.reason}; {done} of "
+            f"{len(rows)} nodes had succeeded.",
         )
     failed = graph.failed
     if not failed:
@@ -210,7 +213,7 @@ def _fit(rows: list[NodeResult]) -> list[NodeResult]:
     for shorten in (_whole, _without_lines, _without_targets):
         short = [shorten(row) for row in rows]
         size = sum(
-            len(row.model_copy(update={"output": None}).model_dump_json()) + 1
+            len(row.model_copy(update={"output": None}).model_dump_json().encode()) + 1
             for row in short
         )
         if size <= MAX_GRAPH_ROWS_BYTES:

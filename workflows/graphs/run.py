@@ -5,13 +5,14 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
     from contracts.errors import ErrorInfo
     from contracts.graph_nodes import (
         ApprovalNode,
         BaseNode,
+        Concurrency,
         EventNode,
         MapNode,
         NodeKind,
@@ -19,17 +20,18 @@ with workflow.unsafe.imports_passed_through():
         WaitNode,
         WorkflowNode,
     )
-    from contracts.graph_parts import Decision, NodeOrder, RunInfo
-    from contracts.graph_results import GraphError, NodeResult
+    from contracts.graph_parts import RunInfo
+    from contracts.graph_results import NodeResult
     from contracts.graphs import GraphSpec, Reuse
     from contracts.results import Status
     from workflows.endings import total
     from workflows.graphs import ends
     from workflows.graphs.events import run_event
-    from workflows.graphs.job import Fields, Job, NodeFailed, variables
+    from workflows.graphs.gates import TAKEN, YIELDED, Gates, KeyTaken
+    from workflows.graphs.job import Fields, Job, NodeFailed, info_of, variables
     from workflows.graphs.maps import run_map
     from workflows.graphs.parts import run_graph_part
-    from workflows.graphs.pauses import decided, run_approval, run_switch, run_wait
+    from workflows.graphs.pauses import run_approval, run_switch, run_wait
     from workflows.graphs.progress import BAD, End, Phase, Progress
     from workflows.graphs.scope import data_of, default_input, reads_of_node
     from workflows.pacing import Pacer, history_is_full
@@ -62,24 +64,30 @@ class GraphRun:
         self._input = value
         self._changed = changed
         self._reuse = dict(reuse or {})
-        self._nodes: dict[str, BaseNode] = spec.by_id
+        self.nodes: dict[str, BaseNode] = spec.by_id
         self.progress = Progress(spec.nodes)
         self.rows = {
-            node.id: NodeResult(node=node.id, kind=NodeKind(node.kind))
-            for node in spec.nodes
+            node.id: NodeResult(node=node.id, kind=node.does) for node in spec.nodes
         }
-        self._tasks: dict[str, asyncio.Task[Fields]] = {}
-        self._jobs: dict[str, Job] = {}
-        self._rounds: dict[str, int] = {}
+        self.tasks: dict[str, asyncio.Task[Fields]] = {}
+        self.jobs: dict[str, Job] = {}
+        self.rounds: dict[str, int] = {}
         self._stops: dict[str, Fields] = {}
         """What a node that was stopped has come to."""
         self._pacer = Pacer()
+        self.gates = Gates()
         self._error: BaseException | None = None
-        self._released = False
+        self.released = False
         self.paused = False
         self.cancelled = False
+        self.reason = "on request"
         self.timed_out = False
+        self.refused: ErrorInfo | None = None
         self.over = False
+
+    def admit(self, run: RunInfo) -> None:
+        """Take what the operator's settings allow."""
+        self._run = run
 
     async def run(self) -> None:
         """Run it. Whatever happens, also a cancel, is in the rows."""
@@ -88,7 +96,7 @@ class GraphRun:
         try:
             while True:
                 self._begin_ready()
-                if self.timed_out or (self.progress.over and not self.held):
+                if self._is_to_end():
                     break
                 await workflow.wait_condition(self._has_news)
                 self._raise_fault()
@@ -101,100 +109,33 @@ class GraphRun:
         self.over = True
         self._mark_handled()
 
+    def refuse(self, why: ErrorInfo) -> None:
+        """End without having begun, since it cannot or need not be run."""
+        self.refused, self.over = why, True
+        for name in self.progress.order:
+            self.update(name, status=Status.SKIPPED, error=why)
+
     def cancel_before_it_began(self) -> None:
         """End without having begun."""
         self.cancelled = self.over = True
         self._end_waiting()
-
-    # What people may say to a run; each refuses with a reason.
-
-    def check_decision(self, said: Decision) -> None:
-        """Refuse a yes or no that no node waits for."""
-        node = self._node(said.node)
-        if not isinstance(node, ApprovalNode):
-            raise refusal(f"{said.node} is no approval")
-        job = self._jobs.get(said.node)
-        if self.rows[said.node].status is not Status.RUNNING or job is None:
-            raise refusal(f"{said.node} is not waiting: {self._standing(said.node)}")
-        if job.decision is not None:
-            raise refusal(f"{said.node} was decided already, by {job.decision.by}")
-        if node.approvers and said.by not in node.approvers:
-            raise refusal(f"{said.by} may not decide on {said.node}")
-
-    def decide(self, said: Decision) -> None:
-        """Take a yes or no."""
-        verdict = "approved" if said.approved else "rejected"
-        self._note(said.node, verdict, said.by, said.why)
-        self._jobs[said.node].decision = said
-
-    def check_skip(self, order: NodeOrder) -> None:
-        """Refuse to skip a node that has ended."""
-        self._node(order.node)
-        if self.progress.phase(order.node) is Phase.ENDED:
-            raise refusal(f"{order.node} has ended: {self._standing(order.node)}")
-
-    def skip(self, order: NodeOrder) -> None:
-        """Skip a node: one that runs is stopped first."""
-        name = order.node
-        self._note(name, "skipped", order.by, order.why)
-        fields: Fields = {
-            "status": Status.SKIPPED,
-            "error": ErrorInfo(
-                type=GraphError.SKIPPED_BY_HAND, message=f"{order.by} skipped it."
-            ),
-            "passes": order.passes,
-        }
-        if name in self._tasks:
-            self._stop(name, fields)
-        else:
-            self._settle(name, fields)
-
-    def check_retry(self, order: NodeOrder) -> None:
-        """Refuse to run a node again that has not failed."""
-        self._node(order.node)
-        if self.rows[order.node].status not in BAD:
-            raise refusal(f"{order.node} has not failed: {self._standing(order.node)}")
-        if self.over or self.cancelled or self.timed_out:
-            raise refusal("the run is over: start it again with `rerun`")
-
-    def retry(self, order: NodeOrder) -> None:
-        """Let a failed node run again, and what was skipped because of it."""
-        for name in self.progress.reopen(order.node):
-            row = self.rows[name]
-            self.rows[name] = NodeResult(
-                node=name, kind=row.kind, decisions=row.decisions, logs=row.logs
-            )
-        self._rounds[order.node] = self._rounds.get(order.node, 0) + 1
-        self._note(order.node, "retried", order.by, order.why)
 
     @property
     def failed(self) -> list[str]:
         """The nodes whose failure makes the run fail."""
         return self.progress.failed(strict=self.spec.strict)
 
-    def _node(self, name: str) -> BaseNode:
-        node = self._nodes.get(name)
-        if node is None:
-            known = ", ".join(list(self._nodes)[:20])
-            raise refusal(f"no node has the id {name} (known: {known})")
-        return node
-
-    def _standing(self, name: str) -> str:
-        return f"it stands at {self.rows[name].status}"
-
-    def _note(self, name: str, verdict: str, by: str, why: str) -> None:
-        said = [*self.rows[name].decisions, decided(verdict, by, why)]
-        self._update(name, decisions=said)
-
-    # Beginning and ending.
-
     def _has_news(self) -> bool:
-        return (
-            self._error is not None
-            or self.timed_out
-            or (self.progress.over and not self.held)
-            or self._next() is not None
-        )
+        return self._error is not None or self._is_to_end() or self._next() is not None
+
+    def _is_to_end(self) -> bool:
+        stopped = self.timed_out or self.cancelled
+        return stopped or (self.progress.over and not self.held)
+
+    def displace(self) -> None:
+        """End, since a later run of its concurrency key takes its place."""
+        self.cancelled = True
+        self.reason = "since a later run of its key took its place"
 
     @property
     def held(self) -> bool:
@@ -202,27 +143,27 @@ class GraphRun:
         return (
             self.spec.hold_on_failure
             and not self.over
-            and not self._released
+            and not self.released
             and self.progress.over
             and bool(self.failed)
         )
 
-    def pause(self) -> None:
-        """Begin no other node; those that run go on."""
-        self.paused = True
+    def pause(self, *, paused: bool) -> None:
+        """Begin no other node, or begin nodes again; a run that is held ends then."""
+        self.released = self.held and not paused
+        self.paused = paused
         self._changed()
 
-    def resume(self) -> None:
-        """Begin nodes again; a run that is held ends."""
-        self._released = self.held
-        self.paused = False
-        self._changed()
+    @property
+    def is_ending(self) -> bool:
+        """Whether no node may begin any more."""
+        return self.over or self.cancelled or self.timed_out
 
     def _next(self) -> str | None:
         """Return a node that may begin now."""
         if self.paused or self.cancelled:
             return None
-        busy = sum(1 for name in self._tasks if not self._is_idle(name))
+        busy = sum(1 for name in self.tasks if not self._is_idle(name))
         for name in self.progress.ready:
             if name in self._reuse or self._is_idle(name) or busy < self.spec.parallel:
                 return name
@@ -236,15 +177,15 @@ class GraphRun:
             self.progress.begin(name)
             earlier = self._reuse.pop(name, None)
             if earlier is not None:
-                self._settle(name, ends.reused(earlier))
+                self.settle(name, ends.reused(earlier))
             else:
                 self._begin(name)
 
     def _begin(self, name: str) -> None:
-        self._update(name, status=Status.RUNNING, started_at=workflow.now().timestamp())
+        self.update(name, status=Status.RUNNING, started_at=workflow.now().timestamp())
         task = asyncio.create_task(self._carry(name))
-        self._tasks[name] = task
-        limit = self._nodes[name].timeout_seconds
+        self.tasks[name] = task
+        limit = self.nodes[name].timeout_seconds
         clock = asyncio.create_task(self._expire_node(name, limit)) if limit else None
         # Not at the end of `_carry`, which a quick cancel keeps from beginning.
         task.add_done_callback(lambda done: self._leave(name, done, clock))
@@ -253,17 +194,39 @@ class GraphRun:
         try:
             if history_is_full():
                 raise NodeFailed(ends.HISTORY_FULL)
-            job = self._jobs[name] = await self._job(name)
-            return await _work(job)
+            job = self.jobs[name] = await self._job(name)
+            limit = getattr(job.node, "concurrency", None)
+            if limit is None:
+                return await _work(job)
+            return await self._work_in_turn(job, limit)
         except NodeFailed as failure:
             return {"status": Status.FAILURE, "error": failure.info}
 
+    async def _work_in_turn(self, job: Job, limit: Concurrency) -> Fields:
+        name = job.node.id
+        key = str(job.value(limit.key, "concurrency.key"))
+        fields = {**ends.cancelled(""), "error": YIELDED}
+        job.update(waiting_for="a place among the runs of its key")
+        try:
+            return await self.gates.hold(
+                limit,
+                key,
+                self._run.user,
+                f"{name}~{job.round}",
+                lambda: self.stop(name, fields),
+                lambda: _begin(job),
+            )
+        except KeyTaken:
+            return {"status": Status.SKIPPED, "error": TAKEN}
+        except FailureError as error:
+            raise NodeFailed(info_of(error, "GateUnavailable")) from None
+
     async def _job(self, name: str) -> Job:
-        node, rows = self._nodes[name], self.rows
+        node, rows = self.nodes[name], self.rows
         reads = reads_of_node(node)
         found = await variables(self._run, reads.variables) if reads.variables else {}
         read = [rows[other] for other in rows if other in reads.nodes]
-        round_ = self._rounds.get(name, 0)
+        round_ = self.rounds.get(name, 0)
         job = Job(
             spec=self.spec,
             node=node,
@@ -271,7 +234,7 @@ class GraphRun:
             place=self._run.place + name,
             data=data_of(self._run, self._input, read, found),
             input=None,
-            update=lambda **fields: self._update(name, **fields),
+            update=lambda **fields: self.update(name, **fields),
             pacer=self._pacer,
             earlier=round_ * self._tries_of(node),
             round=round_,
@@ -298,13 +261,13 @@ class GraphRun:
         task: asyncio.Task[Fields],
         clock: asyncio.Task[None] | None,
     ) -> None:
-        self._tasks.pop(name)
-        self._jobs.pop(name, None)
+        self.tasks.pop(name)
+        self.jobs.pop(name, None)
         if clock is not None:
             clock.cancel()
         stop = self._stops.pop(name, None)
         if task.cancelled():
-            self._settle(name, stop or ends.cancelled(self._why()))
+            self.settle(name, stop or ends.cancelled(self._why()))
             return
         error = task.exception()
         if error is not None:
@@ -313,18 +276,19 @@ class GraphRun:
         fields = task.result()
         if fields["status"] is Status.CANCELLED:
             fields = {**fields, **(stop or {})}
-        self._settle(name, fields)
+        self.settle(name, fields)
 
     def _why(self) -> str:
-        return "the run took too long" if self.timed_out else "on request"
+        return "the run took too long" if self.timed_out else self.reason
 
-    def _settle(self, name: str, fields: Fields) -> None:
+    def settle(self, name: str, fields: Fields) -> None:
+        """Note how a node ended, and what follows from it."""
         passes = fields.pop("passes", False)
         row = self.rows[name]
         if "logs" in fields:
             fields = {**fields, "logs": total(row.logs, fields["logs"])}
         now = workflow.now().timestamp()
-        self._update(name, **fields, ended_at=now, waiting_for="")
+        self.update(name, **fields, ended_at=now, waiting_for="")
         row = self.rows[name]
         if row.status is Status.SKIPPED:
             skipped = self.progress.skip(name, passes=passes)
@@ -335,31 +299,32 @@ class GraphRun:
             edge = self.progress.dead_edge(other)
             stopping = self.cancelled or self.timed_out
             never = self._never_began() if stopping else ends.not_reached(edge)
-            self._update(other, **never)
+            self.update(other, **never)
         self._mark_handled()
 
     def _mark_handled(self) -> None:
         for name, row in self.rows.items():
             if row.status in BAD and row.handled != self.progress.handled(name):
-                self._update(name, handled=self.progress.handled(name))
+                self.update(name, handled=self.progress.handled(name))
 
-    def _stop(self, name: str, fields: Fields) -> None:
-        if name in self._tasks and name not in self._stops:
+    def stop(self, name: str, fields: Fields) -> None:
+        """Stop a node that runs; it ends with these fields."""
+        if name in self.tasks and name not in self._stops:
             self._stops[name] = fields
-            self._tasks[name].cancel()
+            self.tasks[name].cancel()
 
     async def _stop_all(self) -> None:
         # In the order of their beginnings, the same on every replay.
-        for task in list(self._tasks.values()):
+        for task in list(self.tasks.values()):
             task.cancel()
-        await workflow.wait_condition(lambda: not self._tasks)
+        await workflow.wait_condition(lambda: not self.tasks)
         self._raise_fault()
         self._end_waiting()
 
     def _end_waiting(self) -> None:
         for name in self.progress.order:
             if self.progress.phase(name) in (Phase.WAITING, Phase.READY):
-                self._settle(name, self._never_began())
+                self.settle(name, self._never_began())
 
     def _never_began(self) -> Fields:
         return ends.cancelled(f"before it began: {self._why()}")
@@ -370,14 +335,15 @@ class GraphRun:
 
     async def _expire_node(self, name: str, seconds: float) -> None:
         await workflow.sleep(seconds, summary=f"{name}: limit of the node")
-        self._stop(name, ends.timed_out(seconds))
+        self.stop(name, ends.timed_out(seconds))
 
     def _raise_fault(self) -> None:
         if self._error is not None:
             # A fault of ours: the workflow task fails, and goes on once it is mended.
             raise self._error
 
-    def _update(self, name: str, **fields: Any) -> None:
+    def update(self, name: str, **fields: Any) -> None:
+        """Change fields of a node's row."""
         self.rows[name] = self.rows[name].model_copy(update=fields)
         self._changed()
 
@@ -399,6 +365,6 @@ def _work(job: Job) -> Coroutine[Any, Any, Fields]:
     raise AssertionError(job.node.id)
 
 
-def refusal(message: str) -> ApplicationError:
-    """Return the refusal of an update, with the reason that people see."""
-    return ApplicationError(message, type="OrderRefused", non_retryable=True)
+async def _begin(job: Job) -> Fields:
+    job.update(waiting_for="")
+    return await _work(job)
