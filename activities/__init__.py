@@ -8,6 +8,7 @@ from activities.graphs import GraphActivities
 from activities.http import HttpActivities
 from activities.ledger import Ledger
 from activities.order import ContainerSessions, ServerSessions
+from activities.schedules import settle_schedule
 from activities.ssh import SshActivities
 
 __all__ = [
@@ -21,4 +22,5 @@ __all__ = [
     "Ledger",
     "ServerSessions",
     "SshActivities",
+    "settle_schedule",
 ]

@@ -212,6 +212,7 @@ def _own_env(run: RunRequest) -> dict[str, str]:
         "CRONIUM_EVENT_NAME": event.name,
         "CRONIUM_ATTEMPT": str(run.attempt),
         "CRONIUM_RUN_DIR": names.RUN_DIRECTORY,
+        **_scheduled(run, "CRONIUM_SCHEDULED_FOR"),
     }
 
 
@@ -227,7 +228,14 @@ def _event_document(run: RunRequest) -> dict[str, Any]:
         "attempt": run.attempt,
         "maxAttempts": run.max_attempts,
         "tags": event.tags,
+        **_scheduled(run, "scheduledFor"),
     }
+
+
+def _scheduled(run: RunRequest, name: str) -> dict[str, str]:
+    """The time that a scheduled run stands for, which a backfill puts in the past."""
+    moment = run.request.scheduled_for
+    return {name: moment} if moment else {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

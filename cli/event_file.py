@@ -6,6 +6,7 @@ Everything is checked here, before anything is started; each problem is said wit
 path of its field.
 """
 
+import copy
 import json
 import re
 from collections.abc import Sequence
@@ -72,6 +73,21 @@ def request_of_code(code: str, options: RunOptions, execution_id: str) -> EventR
     """
     event = {"id": "inline", "name": "inline", "type": "bash", "script": code}
     return _request(event, options, execution_id)
+
+
+def event_fields(event: dict[str, Any], file: Path) -> dict[str, Any]:
+    """Return the fields of an event, with the files that it names put in.
+
+    Args:
+        event: As it was read.
+        file: Where it stands; the others are beside it.
+
+    Raises:
+        InvalidRequest: A file cannot be read; paths begin with `event`.
+    """
+    whole = copy.deepcopy(event)
+    complete_event(whole, file, "event", 0)
+    return whole
 
 
 def slug(text: str) -> str:

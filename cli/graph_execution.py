@@ -52,25 +52,15 @@ async def find_graph(
     Raises:
         NotFound: There is none with this id, or it is that of an event.
     """
-    from temporalio.service import RPCError, RPCStatusCode
+    from cli.lookup import open_execution
 
-    from cli.lookup import find_workflow, unknown
-
-    workflow_id = await find_workflow(client, stack, wanted)
-    if not names.is_graph(workflow_id):
+    handle: WorkflowHandle[Any, GraphResult]
+    handle = await open_execution(client, stack, wanted)
+    if not names.is_graph(handle.id):
         raise NotFound(
             f"{wanted} is an event's execution, not a workflow's",
             hint=f"`cronium status {wanted}` shows it.",
         )
-    handle: WorkflowHandle[Any, GraphResult] = client.get_workflow_handle(
-        workflow_id, result_type=GraphResult
-    )
-    try:
-        await handle.describe()
-    except RPCError as error:
-        if error.status is RPCStatusCode.NOT_FOUND:
-            raise unknown(wanted, []) from None
-        raise
     return handle
 
 

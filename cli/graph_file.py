@@ -5,6 +5,7 @@ names of servers are looked up in the inventory. The form in which the app store
 workflows is taken as well, with its events beside it, as `events` by their ids.
 """
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -34,16 +35,19 @@ def graph_of_file(file: Path, servers: Path | None = None) -> GraphSpec:
     Raises:
         InvalidRequest: With everything that is wrong.
     """
-    data = _read(file, servers, "", 1)
-    try:
-        spec = GraphSpec.model_validate(data)
-    except ValidationError as error:
-        problems = problems_of(error, GraphSpec)
-        raise InvalidRequest(problems, hint=f"Correct {file}.") from None
-    problems = problems_of_graph(spec)
-    if problems:
-        raise InvalidRequest(problems, hint=f"Correct {file}.")
-    return spec
+    return _checked(_read(file, servers, "", 1), f"Correct {file}.")
+
+
+def graph_of_data(
+    data: dict[str, Any], file: Path, servers: Path | None = None
+) -> GraphSpec:
+    """Return the graph of what was read of a file, checked in the same way.
+
+    Raises:
+        InvalidRequest: With everything that is wrong.
+    """
+    whole = _named(copy.deepcopy(data), file)
+    return _checked(_complete(whole, file, servers, "", 1), "")
 
 
 def request_of_graph(spec: GraphSpec, **fields: Any) -> GraphRequest:
@@ -67,6 +71,23 @@ def request_of_graph(spec: GraphSpec, **fields: Any) -> GraphRequest:
     return request
 
 
+def _checked(data: dict[str, Any], hint: str) -> GraphSpec:
+    try:
+        spec = GraphSpec.model_validate(data)
+    except ValidationError as error:
+        raise InvalidRequest(problems_of(error, GraphSpec), hint=hint) from None
+    problems = problems_of_graph(spec)
+    if problems:
+        raise InvalidRequest(problems, hint=hint)
+    return spec
+
+
+def _named(data: dict[str, Any], file: Path) -> dict[str, Any]:
+    data.setdefault("id", slug(file.stem))
+    data.setdefault("name", file.stem[: limits.MAX_NAME_LENGTH])
+    return data
+
+
 def _read(file: Path, servers: Path | None, path: str, depth: int) -> dict[str, Any]:
     if depth > limits.MAX_GRAPH_DEPTH:
         raise problem_at(
@@ -74,9 +95,7 @@ def _read(file: Path, servers: Path | None, path: str, depth: int) -> dict[str, 
             f"workflow files are more than {limits.MAX_GRAPH_DEPTH} deep inside each "
             f"other (the last is {file.name}): perhaps in a circle",
         )
-    data = read_mapping(file, path or "workflow")
-    data.setdefault("id", slug(file.stem))
-    data.setdefault("name", file.stem[: limits.MAX_NAME_LENGTH])
+    data = _named(read_mapping(file, path or "workflow"), file)
     return _complete(data, file, servers, f"{path}." if path else "", depth)
 
 

@@ -56,6 +56,7 @@ COMMANDS = {
         "status": ("cli.executions", "status"),
         "list": ("cli.executions", "list_"),
         "cancel": ("cli.executions", "cancel"),
+        "apply": ("cli.apply", "apply"),
     },
     "Local stack": {
         "dev": ("cli.dev", "dev"),
@@ -72,6 +73,7 @@ GROUPS = {
     "Run": {
         "workflow": ("cli.workflow", "build"),
         "var": ("cli.variables", "build"),
+        "schedule": ("cli.schedule", "build"),
         "hook": ("cli.hooks", "build"),
     },
     "Servers": {

@@ -142,10 +142,10 @@ async def show_run(stack: "Stack", handle: Handle, as_json: bool) -> None:
     """Print where the nodes of a run stand, or how they ended."""
     from cli.graph_execution import describe_running
     from cli.graph_outcome import nodes_table, print_graph_result
-    from contracts import names
+    from cli.lookup import execution_id_of
     from contracts.graph_results import NodeResult
 
-    execution = names.execution_of(handle.id) or handle.id
+    execution = execution_id_of(handle)
     if not await describe_running(handle):
         result = await result_of(handle)
         if as_json:

@@ -136,9 +136,9 @@ def cancel(
 
     async def work(client: "Client", stack: "Stack", handle: Handle) -> int:
         from cli.graph_execution import describe_running
-        from contracts import names
+        from cli.lookup import execution_id_of
 
-        execution = names.execution_of(handle.id) or handle.id
+        execution = execution_id_of(handle)
         if await describe_running(handle):
             await handle.cancel()
             note(f"cancelling {execution} …")

@@ -69,6 +69,8 @@ class RunInfo(TolerantModel):
     """What the names of this part's targets begin with; "" is the outermost."""
     started_at: float = 0.0
     """Seconds since 1970."""
+    scheduled_for: str | None = None
+    """The time that the execution stands for, when a schedule started it."""
 
 
 class MapTally(TolerantModel):

@@ -27,6 +27,7 @@ from contracts.graph_results import GraphResult
 from contracts.graph_shape import problems_of_shape
 from contracts.identity import Identifier, Tag
 from contracts.results import Status
+from contracts.schedule_link import Scheduled
 from contracts.validation import Problem, sentence
 from contracts.wire_text import WireJson, json_size
 
@@ -152,10 +153,9 @@ class Reuse(WireModel):
     """The run it is taken from."""
 
 
-class GraphRequest(WireModel):
+class GraphRequest(Scheduled):
     """One execution of one graph: the only argument of `GraphWorkflow`."""
 
-    execution_id: Identifier
     workflow: GraphSpec
     input: WireJson = None
     """Any JSON value; what nodes without others before them get."""

@@ -62,6 +62,11 @@ LABEL_VIEW = LABEL_PREFIX + "view"
 
 _ID = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 ID_PATTERN = f"^{_ID}$"
+# Temporal appends the time to the ids of workflows that a schedule starts.
+_MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
+_WORKFLOW = re.compile(
+    rf"(?:event|graph):(?P<first>{_ID}):(?P<last>{_ID}?)(?:-(?P<moment>{_MOMENT}))?"
+)
 ENV_NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
 SECRET_NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_.-]*$"
 RESERVED_ENV_PREFIX = "CRONIUM_"
@@ -168,15 +173,44 @@ def is_start(activity: str, start: str) -> bool:
     return activity == start or activity.startswith(start + "/")
 
 
-def execution_of(workflow: str) -> str | None:
-    """Return the execution id inside a workflow id, or None for foreign workflows."""
-    match = re.fullmatch(rf"(?:event|graph):{_ID}:({_ID})", workflow)
-    return match.group(1) if match else None
+def execution_of(workflow: str, run_id: str = "") -> str | None:
+    """Return the execution id that a workflow has, or None for foreign workflows.
+
+    Args:
+        workflow: Its id.
+        run_id: Its first run's id. Those that a schedule started have an id only
+            together with it, since one time may be run again by hand; without it None
+            is returned for them.
+    """
+    match = _WORKFLOW.fullmatch(workflow)
+    if match is None:
+        return None
+    if match["moment"] is None:
+        return match["last"]
+    moment = re.sub("[-:]", "", match["moment"])
+    return f"{match['last']}-{moment}-{run_id[-8:]}" if run_id else None
+
+
+def is_execution(workflow: str) -> bool:
+    """Whether a workflow id is that of an execution."""
+    return _WORKFLOW.fullmatch(workflow) is not None
+
+
+def subject_of(workflow: str) -> str | None:
+    """Return the id of the event or graph inside a workflow id, or None."""
+    match = _WORKFLOW.fullmatch(workflow)
+    return match["first"] if match else None
+
+
+def moment_of(workflow: str) -> str | None:
+    """Return the time that a scheduled execution stands for: UTC, ISO; else None."""
+    match = _WORKFLOW.fullmatch(workflow)
+    return match["moment"] if match else None
 
 
 def is_graph(workflow: str) -> bool:
     """Whether a workflow id is that of a graph's execution."""
-    return re.fullmatch(rf"graph:{_ID}:{_ID}", workflow) is not None
+    return workflow.startswith("graph:") and is_execution(workflow)
 
 
 def run_key(

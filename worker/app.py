@@ -9,7 +9,12 @@ from typing import Any, TypeVar
 
 from temporalio.client import Client
 
-from activities import ExecutionActivities, GraphActivities, HttpActivities
+from activities import (
+    ExecutionActivities,
+    GraphActivities,
+    HttpActivities,
+    settle_schedule,
+)
 from contracts.events import EventRequest, EventType
 from contracts.runs import Admission
 from engines.channel import GatewayVariables
@@ -268,6 +273,7 @@ class WorkerApp:
             graphs.read_variables,
             graphs.enter_gate,
             graphs.tickets_alive,
+            settle_schedule,
         ]
 
     async def _gauges(self) -> None:

@@ -1,6 +1,7 @@
 """How one dispatch of a try can end, and what an activity's failure says about it."""
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -108,6 +109,15 @@ def cancelling() -> bool:
     """Whether this task was asked to end, even if an activity absorbed it."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
+
+
+async def uncancelled(work: Coroutine[Any, Any, None]) -> None:
+    """Bring work to its end although the workflow is cancelled meanwhile."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
 
 
 def cancelled(how: str, host: str | None = None) -> RunOutcome:

@@ -25,6 +25,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.runs import RECORD_EXECUTION, Admission
     from contracts.validation import sentence
     from workflows import attributes
+    from workflows.endings import uncancelled
     from workflows.graphs import picture, results
     from workflows.graphs.check import problems_of_graph
     from workflows.graphs.gates import TAKEN, KeyTaken
@@ -32,6 +33,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.graphs.orders import Steered
     from workflows.graphs.run import GraphRun
     from workflows.graphs.scope import data_of
+    from workflows.scheduled import identified, settle
 
 # Local activities answer in milliseconds; this only bounds a broken disk.
 LOCAL_ACTIVITY_TIMEOUT = timedelta(seconds=30)
@@ -51,7 +53,7 @@ class GraphWorkflow(Steered):
 
     @workflow.init
     def __init__(self, request: GraphRequest) -> None:
-        self._request = request
+        self._request = identified(request)
         self._admission = Admission()
         self._started = workflow.now()
         self._queued = False
@@ -72,7 +74,7 @@ class GraphWorkflow(Steered):
         """
         _refuse(request)
         admitted = await self._admit()
-        attributes.at_graph_start(request, self._admission)
+        attributes.at_graph_start(self._request, self._admission)
         self._graph.admit(self._run_info())
         self._show()
         if admitted:
@@ -82,7 +84,10 @@ class GraphWorkflow(Steered):
         result = self._result()
         attributes.at_graph_end(result, self._admission)
         self._show()
-        await self._record(result)
+        await uncancelled(self._write(result))
+        await uncancelled(
+            settle(request.schedule, result.execution_id, Status(result.status))
+        )
         await workflow.wait_condition(workflow.all_handlers_finished)
         return result
 
@@ -109,6 +114,7 @@ class GraphWorkflow(Steered):
             priority=request.priority,
             admission=self._admission,
             started_at=self._started.timestamp(),
+            scheduled_for=request.scheduled_for,
         )
 
     async def _admit(self) -> bool:
@@ -189,14 +195,6 @@ class GraphWorkflow(Steered):
             int(elapsed.total_seconds() * 1000),
         )
         return result.model_copy(update={"rerun_of": self._request.rerun_of})
-
-    async def _record(self, result: GraphResult) -> None:
-        # Shielded: a cancel that comes now must not leave the gateway without an end.
-        writing = asyncio.ensure_future(self._write(result))
-        try:
-            await asyncio.shield(writing)
-        except asyncio.CancelledError:
-            await writing
 
     async def _write(self, result: GraphResult) -> None:
         request, info = self._request, workflow.info()

@@ -106,7 +106,26 @@ def cancelled_in_actions(statuses: list[str], script: Callable[[], Script]) -> P
     return path
 
 
+async def scheduled(server: Scripted) -> WorkflowHandle[Any, Any]:
+    """As Temporal starts it for a schedule, one that is gone when the run is over."""
+    body = {
+        "event": event("true"),
+        "trigger": "schedule",
+        "schedule": {"id": "night", "pauseOnFailure": True, "maxRuns": 3},
+    }
+    async with server.following(Script(run=[FAILS])):
+        handle = await server.client.start_workflow(
+            names.EVENT_WORKFLOW,
+            body,
+            id=names.workflow_id("test", "night-2026-11-26T02:00:00Z"),
+            task_queue=server.queue,
+        )
+        await asyncio.wait_for(handle.result(), 30)
+    return handle
+
+
 EVENT_PATHS: dict[str, Path] = {
+    "scheduled": scheduled,
     "success": played(lambda: Script(run=[SUCCEEDS])),
     "failure": played(lambda: Script(run=[FAILS])),
     "retry": played(lambda: Script(run=[FAILS, FAILS, SUCCEEDS]), retries=2, **QUICK),

@@ -19,7 +19,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from activities import ActionActivities, GraphActivities
+from activities import ActionActivities, GraphActivities, settle_schedule
 from contracts import names
 from contracts.deliveries import (
     SEND_CALLBACK,
@@ -422,6 +422,7 @@ class Scripted:
                         script.tickets_alive,
                         script.record,
                         script.run_container,
+                        settle_schedule,
                     ],
                     max_concurrent_activities=MANY,
                     max_heartbeat_throttle_interval=SOON,

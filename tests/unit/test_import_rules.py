@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGES = (
     "contracts", "workflows", "activities", "engines", "logstream", "gateway",
-    "worker", "cli",
+    "worker", "cli", "schedules",
 )  # fmt: skip
 HTTP_LIBRARIES = {"httpx", "httpcore", "h11", "uvicorn"}
 ALLOWED = {
@@ -26,6 +26,7 @@ ALLOWED = {
         "asyncssh",
     },
     "logstream": {"contracts", "orjson", "websockets"},
+    "schedules": {"contracts", "temporalio", "cronsim", "yaml"},
     "activities": {"contracts", "engines", "logstream", "temporalio", "orjson"},
 }
 ONLY_IN = {"docker": "engines/docker/", "asyncssh": "engines/ssh/"}

@@ -112,6 +112,7 @@ def event_request(job: Job, event: EventSpec, value: Any) -> EventRequest:
         return build(
             EventRequest,
             execution_id=job.run.execution_id,
+            scheduled_for=job.run.scheduled_for,
             event=event,
             input=value,
             trigger=Trigger.WORKFLOW,
