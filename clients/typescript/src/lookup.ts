@@ -1,0 +1,48 @@
+/** Finds the workflow of an execution. */
+
+import type { Client } from "@temporalio/client";
+import { ExecutionNotFound, isCroniumError } from "./errors.js";
+import { mapped } from "./failures.js";
+import type { Gateway } from "./gateway.js";
+import type { ExecutionRef } from "./execution.js";
+import { EXECUTION_WORKFLOWS, eventWorkflowId, namedBy } from "./names.js";
+
+// How far back an id without its event's is looked for.
+const MOST_SCANNED = 2_000;
+
+/** Returns the workflow id; asks gateway and Temporal only for a bare execution id. */
+export async function find(
+  client: Client,
+  gateway: Gateway | undefined,
+  ref: ExecutionRef,
+): Promise<string> {
+  if (typeof ref !== "string") return eventWorkflowId(ref.eventId, ref.executionId);
+  if (namedBy(ref)) return ref;
+  const known = gateway && (await ask(gateway, ref));
+  if (known) return known;
+  const found = await scan(client, ref);
+  if (found) return found;
+  throw new ExecutionNotFound(`there is no execution ${ref.slice(0, 200)}`);
+}
+
+async function ask(gateway: Gateway, executionId: string): Promise<string | undefined> {
+  try {
+    return (await gateway.execution(executionId)).workflowId || undefined;
+  } catch (error) {
+    // Temporal knows it as well, only not so quickly.
+    if (isCroniumError(error)) return undefined;
+    throw error;
+  }
+}
+
+async function scan(client: Client, executionId: string): Promise<string | undefined> {
+  const types = EXECUTION_WORKFLOWS.map((name) => `WorkflowType="${name}"`).join(" OR ");
+  let seen = 0;
+  return mapped(async () => {
+    for await (const { workflowId } of client.workflow.list({ query: types })) {
+      if (namedBy(workflowId)?.executionId === executionId) return workflowId;
+      if (++seen >= MOST_SCANNED) break;
+    }
+    return undefined;
+  });
+}
