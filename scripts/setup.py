@@ -2,7 +2,7 @@
 
 `make setup` runs it with the system's Python. Every step looks first and does nothing
 when there is nothing to do, so it can run before each start. With `--tests` it also
-brings what only the tests need: PostgreSQL, Node.js and a TypeScript compiler.
+brings what only the tests need: PostgreSQL, Chromium, Node.js and npm packages.
 """
 
 import hashlib
@@ -47,11 +47,12 @@ TEST_COMMANDS = {
     "socat": "socat",
     "curl": "curl",
     "jq": "jq",
+    "chromium": "chromium",
 }
 POSTGRESQL = Path("/usr/lib/postgresql")
 # Without it the package would start a server of its own, which no test wants.
 NO_CLUSTER = Path("/etc/postgresql-common/createcluster.conf")
-NODE_TESTS = ROOT / "tests" / "node"
+NODE_PROJECTS = ("tests/node", "clients/typescript", "examples/nextjs")
 
 
 class SetupFailed(Exception):
@@ -267,15 +268,25 @@ def test_programs() -> None:
             NO_CLUSTER.write_text("create_main_cluster = false\n")
     if packages:
         apt_install(*sorted(packages))
-    stamp = NODE_TESTS / "node_modules" / ".stamp"
-    lock = (NODE_TESTS / "package-lock.json").read_text()
-    if not stamp.exists() or stamp.read_text() != lock:
-        run(
-            *("npm", "ci", "--prefix", str(NODE_TESTS), "--no-audit", "--no-fund"),
-            failure="npm could not install what tests/node names (see above).",
-        )
-        stamp.write_text(lock)
-    say("tests", "PostgreSQL, Node.js and TypeScript are there")
+    for project in NODE_PROJECTS:
+        node_packages(ROOT / project)
+    say("tests", "PostgreSQL, Chromium, Node.js and npm packages are there")
+
+
+def node_packages(project: Path) -> None:
+    """Install exactly what a project's lock names, when it has changed."""
+    stamp = project / "node_modules" / ".stamp"
+    lock = (project / "package-lock.json").read_text()
+    if stamp.exists() and stamp.read_text() == lock:
+        return
+    begin = time.monotonic()
+    name = str(project.relative_to(ROOT))
+    run(
+        *("npm", "ci", "--prefix", str(project), "--no-audit", "--no-fund"),
+        failure=f"npm could not install what {name} names (see above).",
+    )
+    stamp.write_text(lock)
+    say(name, f"npm packages installed in {time.monotonic() - begin:.0f} s")
 
 
 def main() -> int:

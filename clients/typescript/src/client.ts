@@ -1,7 +1,7 @@
 /** The client: starts events, follows their lines, reads their results. */
 
 import type { Client, DataConverter } from "@temporalio/client";
-import { type TemporalOptions, temporalClient } from "./connection.js";
+import { Temporal, type TemporalOptions } from "./connection.js";
 import { SettingInvalid } from "./errors.js";
 import { Execution, type ExecutionRef, type ExecutionState, type WaitOptions } from "./execution.js";
 import { Gateway, type GatewayOptions, type ListOptions, type LogAccess } from "./gateway.js";
@@ -47,13 +47,12 @@ export interface RunOptions {
 
 /** One client serves a whole process; it connects when it is first used. */
 export class Cronium {
-  /** Temporal's own client, for what this one does not offer. */
-  readonly temporal: Client;
+  readonly #temporal: Temporal;
   readonly #gateway: Gateway | undefined;
   readonly #taskQueue: string;
 
   constructor(options: CroniumOptions = {}) {
-    this.temporal = temporalClient(options.temporal ?? {}, options.dataConverter);
+    this.#temporal = new Temporal(options.temporal ?? {}, options.dataConverter);
     this.#gateway = options.gateway && new Gateway(options.gateway);
     this.#taskQueue = options.taskQueue ?? TASK_QUEUE;
   }
@@ -72,7 +71,7 @@ export class Cronium {
   /** Starts what a whole request says; as `runEvent`. */
   async start(request: EventRequest): Promise<Execution> {
     const checked = check(validators.EventRequest, request);
-    const workflowId = await start(this.temporal, checked, {
+    const workflowId = await start(this.#temporal, checked, {
       taskQueue: this.#taskQueue,
       logsUrl: this.#gateway?.publicUrl,
     });
@@ -87,7 +86,7 @@ export class Cronium {
    * @throws {ExecutionNotFound} nobody knows this id.
    */
   async execution(ref: ExecutionRef): Promise<Execution> {
-    return this.#execution(await find(this.temporal, this.#gateway, ref));
+    return this.#execution(await find(this.#temporal, this.#gateway, ref));
   }
 
   /** Where an execution stands. */
@@ -130,12 +129,17 @@ export class Cronium {
     throw new SettingInvalid("no gateway is configured", { hint: "Set CRONIUM_GATEWAY_URL." });
   }
 
+  /** Temporal's own client, for what this one does not offer. */
+  get temporal(): Client {
+    return this.#temporal.client;
+  }
+
   /** Closes the connection. */
   async close(): Promise<void> {
     await this.temporal.connection.close();
   }
 
   #execution(workflowId: string): Execution {
-    return new Execution(this.temporal, this.#gateway, workflowId);
+    return new Execution(this.#temporal, this.#gateway, workflowId);
   }
 }

@@ -1,9 +1,10 @@
 /** One execution that was started: its status, its lines, its result, its end. */
 
-import type { Client, WorkflowExecutionDescription, WorkflowHandle } from "@temporalio/client";
+import type { WorkflowExecutionDescription, WorkflowHandle } from "@temporalio/client";
 import { WebSocket } from "ws";
+import type { Temporal } from "./connection.js";
 import { SettingInvalid } from "./errors.js";
-import { isCancelled, isPassing, mapped } from "./failures.js";
+import { isCancelled, isPassing, toCroniumError } from "./failures.js";
 import type { Gateway } from "./gateway.js";
 import type { ExecutionResult, Status, TargetResult } from "./generated/types.js";
 import { namedBy } from "./names.js";
@@ -45,21 +46,20 @@ const ENDS: Record<string, Status> = {
   CANCELLED: "CANCELLED",
   TIMED_OUT: "TIMEOUT",
 };
-const QUERY_SECONDS = 5;
 const RETRY_MS = 1_000;
 const TOKEN_SECONDS = 900;
 
 export class Execution {
   readonly workflowId: string;
   readonly executionId: string;
-  readonly #client: Client;
+  readonly #temporal: Temporal;
   readonly #gateway: Gateway | undefined;
 
   /** Made by `Cronium`. */
-  constructor(client: Client, gateway: Gateway | undefined, workflowId: string) {
+  constructor(temporal: Temporal, gateway: Gateway | undefined, workflowId: string) {
     this.workflowId = workflowId;
     this.executionId = namedBy(workflowId)?.executionId ?? workflowId;
-    this.#client = client;
+    this.#temporal = temporal;
     this.#gateway = gateway;
   }
 
@@ -69,7 +69,7 @@ export class Execution {
    * @throws {ExecutionNotFound} it was not started, or is older than Temporal keeps.
    */
   async status(): Promise<ExecutionState> {
-    const described = await mapped(() => this.#handle.describe());
+    const described = await this.#temporal.call(() => this.#handle.describe());
     const word = described.status.name;
     const result = word === "COMPLETED" ? await this.result() : undefined;
     return {
@@ -95,11 +95,11 @@ export class Execution {
       signal?.throwIfAborted();
       try {
         const wait = () => this.#handle.result() as Promise<ExecutionResult>;
-        return await (signal ? this.#client.withAbortSignal(signal, wait) : wait());
+        return await (signal ? this.#temporal.client.withAbortSignal(signal, wait) : wait());
       } catch (error) {
         signal?.throwIfAborted();
         if (isCancelled(error)) return cancelled(this.workflowId);
-        if (!isPassing(error)) await mapped(() => Promise.reject(error));
+        if (!isPassing(error)) throw toCroniumError(error);
       }
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
@@ -107,7 +107,7 @@ export class Execution {
 
   /** Asks it to stop, and returns when that is noted; one that is over stays as it is. */
   async cancel(): Promise<void> {
-    await mapped(async () => {
+    await this.#temporal.call(async () => {
       const described = await this.#handle.describe();
       if (described.status.name === "RUNNING") await this.#handle.cancel();
     });
@@ -131,16 +131,13 @@ export class Execution {
   }
 
   get #handle(): WorkflowHandle {
-    return this.#client.workflow.getHandle(this.workflowId);
+    return this.#temporal.client.workflow.getHandle(this.workflowId);
   }
 
   async #targets(described: WorkflowExecutionDescription): Promise<TargetResult[]> {
     if (described.status.name !== "RUNNING") return [];
     try {
-      const deadline = Date.now() + QUERY_SECONDS * 1000;
-      return await this.#client.withDeadline(deadline, () =>
-        this.#handle.query<TargetResult[]>("progress"),
-      );
+      return await this.#temporal.call(() => this.#handle.query<TargetResult[]>("progress"));
     } catch {
       // No worker answers: what is known is what Temporal has.
       return [];

@@ -61,15 +61,6 @@ export function toCroniumError(error: unknown): CroniumError {
   }
 }
 
-/** Does something with Temporal and throws errors of this client alone. */
-export async function mapped<T>(call: () => Promise<T>): Promise<T> {
-  try {
-    return await call();
-  } catch (error) {
-    throw toCroniumError(error);
-  }
-}
-
 function ofWorkflow(cause: Error): CroniumError {
   if (cause instanceof ApplicationFailure) return ofApplication(cause);
   if (cause instanceof TerminatedFailure)

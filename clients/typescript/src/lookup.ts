@@ -1,8 +1,7 @@
 /** Finds the workflow of an execution. */
 
-import type { Client } from "@temporalio/client";
+import type { Temporal } from "./connection.js";
 import { ExecutionNotFound, isCroniumError } from "./errors.js";
-import { mapped } from "./failures.js";
 import type { Gateway } from "./gateway.js";
 import type { ExecutionRef } from "./execution.js";
 import { EXECUTION_WORKFLOWS, eventWorkflowId, namedBy } from "./names.js";
@@ -12,7 +11,7 @@ const MOST_SCANNED = 2_000;
 
 /** Returns the workflow id; asks gateway and Temporal only for a bare execution id. */
 export async function find(
-  client: Client,
+  temporal: Temporal,
   gateway: Gateway | undefined,
   ref: ExecutionRef,
 ): Promise<string> {
@@ -20,7 +19,7 @@ export async function find(
   if (namedBy(ref)) return ref;
   const known = gateway && (await ask(gateway, ref));
   if (known) return known;
-  const found = await scan(client, ref);
+  const found = await scan(temporal, ref);
   if (found) return found;
   throw new ExecutionNotFound(`there is no execution ${ref.slice(0, 200)}`);
 }
@@ -35,10 +34,10 @@ async function ask(gateway: Gateway, executionId: string): Promise<string | unde
   }
 }
 
-async function scan(client: Client, executionId: string): Promise<string | undefined> {
+async function scan(temporal: Temporal, executionId: string): Promise<string | undefined> {
   const types = EXECUTION_WORKFLOWS.map((name) => `WorkflowType="${name}"`).join(" OR ");
   let seen = 0;
-  return mapped(async () => {
+  return temporal.call(async (client) => {
     for await (const { workflowId } of client.workflow.list({ query: types })) {
       if (namedBy(workflowId)?.executionId === executionId) return workflowId;
       if (++seen >= MOST_SCANNED) break;

@@ -71,8 +71,7 @@ export function tagged<T>(tag: string, forms: Record<string, () => z.ZodType>): 
     const kind = (value as Record<string, unknown>)[tag];
     const form = typeof kind === "string" && Object.hasOwn(forms, kind) ? forms[kind] : undefined;
     if (form === undefined) {
-      const message = `expected one of ${known}`;
-      context.addIssue({ code: "custom", path: [tag], message });
+      context.addIssue({ code: "custom", message: `${tag}: expected one of ${known}` });
       return z.NEVER;
     }
     const parsed = form().safeParse(value);

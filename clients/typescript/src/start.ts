@@ -1,12 +1,8 @@
 /** Starts workflows so that asking twice runs once. */
 
-import {
-  type Client,
-  WorkflowExecutionAlreadyStartedError,
-  type WorkflowStartOptions,
-} from "@temporalio/client";
+import { WorkflowExecutionAlreadyStartedError, type WorkflowStartOptions } from "@temporalio/client";
+import type { Temporal } from "./connection.js";
 import { PayloadValidationError } from "./errors.js";
-import { mapped } from "./failures.js";
 import { EVENT_WORKFLOW, MAX_REQUEST_BYTES } from "./generated/names.js";
 import type { EventRequest } from "./generated/types.js";
 import { eventWorkflowId } from "./names.js";
@@ -17,9 +13,13 @@ interface Place {
 }
 
 /** Starts one execution of an event; returns its workflow id. */
-export async function start(client: Client, request: EventRequest, place: Place): Promise<string> {
+export async function start(
+  temporal: Temporal,
+  request: EventRequest,
+  place: Place,
+): Promise<string> {
   const workflowId = eventWorkflowId(request.event.id, request.executionId);
-  await startOnce(client, EVENT_WORKFLOW, request, {
+  await startOnce(temporal, EVENT_WORKFLOW, request, {
     workflowId,
     taskQueue: place.taskQueue,
     staticSummary: request.event.name,
@@ -34,7 +34,7 @@ export async function start(client: Client, request: EventRequest, place: Place)
  * double click, or a call that is repeated after a lost answer, starts nothing twice.
  */
 export async function startOnce(
-  client: Client,
+  temporal: Temporal,
   type: string,
   request: object,
   options: Omit<WorkflowStartOptions, "args">,
@@ -44,7 +44,7 @@ export async function startOnce(
     const message = `${size} bytes as JSON, at most ${MAX_REQUEST_BYTES} are allowed`;
     throw new PayloadValidationError([{ path: "", message }]);
   }
-  await mapped(async () => {
+  await temporal.call(async (client) => {
     try {
       await client.workflow.start(type, {
         ...options,

@@ -1,0 +1,110 @@
+"""The npm packages, built from this checkout, and a stack of processes beside them."""
+
+import fcntl
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CLIENT = ROOT / "clients" / "typescript"
+COMMAND = str(Path(sys.executable).parent / "cronium")
+Node = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def kept_environment() -> dict[str, str]:
+    """Our own environment without settings of the executor, and without telemetry."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("CRONIUM_", "TEMPORAL_"))
+    }
+    return {**kept, "NEXT_TELEMETRY_DISABLED": "1", "NO_COLOR": "1"}
+
+
+def environment(state: Path) -> dict[str, str]:
+    """What makes a command use the stack of a state directory, and no other."""
+    return {
+        **kept_environment(),
+        "CRONIUM_STATE_DIR": str(state),
+        "CRONIUM_DOCKER_RUN_DIR": str(state / "run"),
+        "CRONIUM_INSTANCE": f"ts-{os.getpid()}",
+        "CRONIUM_HTTP_ALLOWED_HOSTS": "127.0.0.1",
+        "CRONIUM_SECRETS_DIRECTORY": str(state / "secrets"),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def checked(*command: str, cwd: Path, **options: Any) -> str:
+    """Run a command that must succeed; what it said is in the failure otherwise."""
+    done = subprocess.run(
+        command, cwd=cwd, text=True, capture_output=True, timeout=170, **options
+    )
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def digest_of(*parts: Path) -> str:
+    """Return a digest of files, and of all files in directories."""
+    files = [f for part in parts for f in ([part] if part.is_file() else _below(part))]
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(f"{file}\0".encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
+def _below(directory: Path) -> list[Path]:
+    return sorted(file for file in directory.rglob("*") if file.is_file())
+
+
+def build_once(stamp: Path, digest: str, build: Callable[[], object]) -> None:
+    """Build unless it was built from the same sources; one process at a time does it."""
+    stamp.parent.mkdir(exist_ok=True)
+    with stamp.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not stamp.exists() or stamp.read_text() != digest:
+            build()
+            stamp.write_text(digest)
+
+
+@pytest.fixture(scope="session")
+def client() -> Path:
+    """The client's directory, with a fresh build in `dist`."""
+    if not (CLIENT / "node_modules").exists():
+        pytest.fail("npm packages are missing: run `make test-setup`", pytrace=False)
+    digest = digest_of(
+        CLIENT / "src", CLIENT / "tsconfig.json", CLIENT / "package-lock.json"
+    )
+    build_once(
+        CLIENT / "build" / "dist.stamp",
+        digest,
+        lambda: checked("npm", "run", "--silent", "build", cwd=CLIENT),
+    )
+    return CLIENT
+
+
+@pytest.fixture(scope="session")
+def state(
+    docker_client: docker.APIClient, temporal_binary: str, tmp_path_factory: Any
+) -> Iterator[Path]:
+    """The state directory of a background stack."""
+    directory: Path = tmp_path_factory.mktemp("state")
+    (directory / "secrets").mkdir()
+    begun = subprocess.run(
+        [COMMAND, "dev", "--background"],
+        env=environment(directory),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert begun.returncode == 0, begun.stderr
+    yield directory
+    subprocess.run(
+        [COMMAND, "down"], env=environment(directory), check=True, timeout=90
+    )
