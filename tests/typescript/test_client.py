@@ -6,7 +6,7 @@ import pytest
 
 from tests.typescript.conftest import CLIENT, checked, environment, kept_environment
 
-ALONE = ["package", "errors", "environment"]
+ALONE = ["package", "errors", "environment", "stored"]
 WITH_STACK = ["events", "logs"]
 SECONDS = 60
 """Of each test of a file, however busy the machine is."""

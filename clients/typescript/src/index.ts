@@ -17,5 +17,6 @@ export * as validators from "./generated/validators.js";
 export { eventWorkflowId, namedBy, newExecutionId, type Named } from "./names.js";
 export { getCronium } from "./singleton.js";
 export { LogStream, type LogStreamOptions } from "./stream.js";
+export * from "./stored/index.js";
 export { mintToken, type Scope, type Token } from "./tokens.js";
 export { check, problemsOf } from "./validation.js";

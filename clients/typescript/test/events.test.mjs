@@ -11,6 +11,7 @@ import {
   PayloadValidationError,
   SecretUnavailable,
   TemporalUnavailable,
+  fromStoredJob,
   getCronium,
   newExecutionId,
 } from "@cronium/client";
@@ -152,6 +153,38 @@ test("a module that is loaded again finds the same client", async () => {
   assert.notEqual(again.getCronium, getCronium);
   assert.equal(again.getCronium(), first);
   await first.close();
+});
+
+test("a stored job runs as it is", async () => {
+  const tool = {
+    id: `job_${newExecutionId()}`,
+    eventId: 31,
+    payload: {
+      toolAction: { toolType: "nosuch", config: { text: 'a "quoted" \\ word' } },
+      timeout: { value: 1, unit: "MINUTES" },
+    },
+    metadata: { eventName: "tool" },
+  };
+  const run = await cronium.start(fromStoredJob(tool).request);
+  const lines = await linesOf(run.logs());
+  // The script was valid and made its call: the operator has no such tool.
+  assert.equal((await run.result()).status, "FAILURE");
+  assert.match(written(lines).join("\n"), /nosuch/);
+  const job = {
+    ...tool,
+    id: `job_${newExecutionId()}`,
+    payload: {
+      input: { region: "south" },
+      script: { type: "BASH", content: "cronium_output \"$(cronium_input)\"; echo $TIER" },
+      environment: { TIER: "green" },
+      timeout: { value: 1, unit: "MINUTES" },
+    },
+  };
+  const { request } = fromStoredJob(job, { env: (_key, value) => ({ value }) });
+  const second = await cronium.start(request);
+  assert.deepEqual(written(await linesOf(second.logs())), ["green"]);
+  const result = await second.result();
+  assert.deepEqual([result.executionId, result.output], [job.id, { region: "south" }]);
 });
 
 test("CommonJS programs can use it", async () => {
