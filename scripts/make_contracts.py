@@ -7,8 +7,10 @@ the repository; `tests/typescript/test_generated.py` fails when one is not up to
 """
 
 import ast
+import importlib
 import inspect
 import json
+import pkgutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,18 +19,31 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 
-from contracts import limits, logs, names, results
-from contracts import server_errors as server_errors
+import contracts
+from contracts import graph_parts, graph_results, graphs, limits, logs, names, results
 from contracts.errors import CroniumError
 from contracts.events import EventRequest
-from gateway import errors as gateway_errors  # noqa: F401
+from contracts.schedules import ScheduleSpec
 from gateway import models, tokens
+from gateway.errors import GatewayError
+
+# Whatever is imported has its errors in the tree: all of them, in any order.
+for found in pkgutil.iter_modules(contracts.__path__, "contracts."):
+    importlib.import_module(found.name)
 
 FILE = Path(__file__).parents[1] / "clients" / "typescript" / "contracts.json"
-REQUESTS: list[type[BaseModel]] = [EventRequest]
+REQUESTS: list[type[BaseModel]] = [
+    EventRequest,
+    graphs.GraphRequest,
+    graph_parts.Decision,
+    graph_parts.NodeOrder,
+    graph_parts.Steering,
+    ScheduleSpec,
+]
 """What clients send."""
 ANSWERS: list[type[BaseModel]] = [
     results.ExecutionResult,
+    graph_results.GraphResult,
     logs.ViewerLines,
     logs.ViewerStatus,
     logs.ViewerEnd,
@@ -44,6 +59,7 @@ NAMES = (
     "ATTRIBUTE_STATUS",
     "ATTRIBUTE_USER",
     "EVENT_WORKFLOW",
+    "GRAPH_WORKFLOW",
     "ID_PATTERN",
     "LOCAL_TARGET",
     "PAYLOAD_ERROR_TYPE",
@@ -60,7 +76,7 @@ class _Schema(GenerateJsonSchema):
         return self.mode == "serialization" or super().field_is_required(field, total)
 
 
-def contracts() -> dict[str, Any]:
+def everything() -> dict[str, Any]:
     """Return everything a client in another language has to know."""
     return {
         "schema": {"$defs": _definitions()},
@@ -74,7 +90,7 @@ def contracts() -> dict[str, Any]:
 
 def text() -> str:
     """Return the file as it should be."""
-    return json.dumps(contracts(), indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(everything(), indent=1, ensure_ascii=False) + "\n"
 
 
 def _definitions() -> dict[str, Any]:
@@ -90,11 +106,13 @@ def _definitions() -> dict[str, Any]:
         for field, value in definition.get("properties", {}).items():
             if text := texts.get((name, field)):
                 value["description"] = text
+    _name_tags(found, found)
     for union in list(_unions(found)):
-        for target in union["mapping"].values():
-            member = found[target.rpartition("/")[2]]
-            tag = union["propertyName"]
-            member["required"] = sorted({*member.get("required", []), tag})
+        for kind, target in union["mapping"].items():
+            if kind != union.get("fallback"):
+                member = found[target.rpartition("/")[2]]
+                tag = union["propertyName"]
+                member["required"] = sorted({*member.get("required", []), tag})
     return dict(sorted(found.items()))
 
 
@@ -114,6 +132,31 @@ def _tidy(node: Any) -> None:
     elif isinstance(node, list):
         for value in node:
             _tidy(value)
+
+
+def _name_tags(node: Any, found: dict[str, Any]) -> None:
+    """Say how forms are told apart where a function does it: by `kind`.
+
+    Of nodes it may be left out, and then the first form is meant.
+    """
+    if isinstance(node, list):
+        for value in node:
+            _name_tags(value, found)
+    elif isinstance(node, dict):
+        forms = [form.get("$ref", "") for form in node.get("oneOf", [])]
+        if forms and all(forms) and "discriminator" not in node:
+            kinds = [_kind_of(found[form.rpartition("/")[2]]) for form in forms]
+            node["discriminator"] = {
+                "propertyName": "kind",
+                "mapping": dict(zip(kinds, forms, strict=True)),
+                "fallback": kinds[0],
+            }
+        for value in node.values():
+            _name_tags(value, found)
+
+
+def _kind_of(definition: dict[str, Any]) -> str:
+    return str(definition["properties"]["kind"]["const"])
 
 
 def _unions(node: Any) -> Iterator[dict[str, Any]]:
@@ -166,7 +209,7 @@ def _errors(kind: type[CroniumError]) -> Iterator[dict[str, Any]]:
     """Return the tree of errors, each after the one it is derived from."""
     for heir in sorted(kind.__subclasses__(), key=lambda each: each.__name__):
         # Those of one process of ours never reach a client.
-        if heir.__module__.split(".")[0] in ("contracts", "gateway"):
+        if heir.__module__.startswith("contracts.") or issubclass(heir, GatewayError):
             yield {
                 "type": heir.__name__,
                 "parent": kind.__name__,

@@ -1,5 +1,6 @@
 """The npm packages, built from this checkout, and a stack of processes beside them."""
 
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -89,22 +90,37 @@ def client() -> Path:
     return CLIENT
 
 
+@contextlib.contextmanager
+def running(directory: Path, env: dict[str, str]) -> Iterator[Path]:
+    """A background stack with its state in a directory."""
+    (directory / "secrets").mkdir()
+    checked(COMMAND, "dev", "--background", cwd=directory, env=env)
+    yield directory
+    checked(COMMAND, "down", cwd=directory, env=env)
+
+
 @pytest.fixture(scope="session")
 def state(
     docker_client: docker.APIClient, temporal_binary: str, tmp_path_factory: Any
 ) -> Iterator[Path]:
     """The state directory of a background stack."""
     directory: Path = tmp_path_factory.mktemp("state")
-    (directory / "secrets").mkdir()
-    begun = subprocess.run(
-        [COMMAND, "dev", "--background"],
-        env=environment(directory),
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert begun.returncode == 0, begun.stderr
-    yield directory
-    subprocess.run(
-        [COMMAND, "down"], env=environment(directory), check=True, timeout=90
-    )
+    with running(directory, environment(directory)):
+        yield directory
+
+
+@pytest.fixture(scope="session")
+def encrypted_state(
+    docker_client: docker.APIClient, temporal_binary: str, tmp_path_factory: Any
+) -> Iterator[Path]:
+    """The same with payloads that are encrypted."""
+    directory: Path = tmp_path_factory.mktemp("encrypted")
+    env = {
+        **environment(directory),
+        "CRONIUM_ENCRYPTION_KEYS_FILE": str(directory / "keys.json"),
+        # Beside the other stack of this process.
+        "CRONIUM_INSTANCE": f"ts-encrypted-{os.getpid()}",
+    }
+    checked(COMMAND, "keys", "generate", cwd=directory, env=env)
+    with running(directory, env):
+        yield directory

@@ -6,8 +6,9 @@ import pytest
 
 from tests.typescript.conftest import CLIENT, checked, environment, kept_environment
 
-ALONE = ["package", "errors", "environment", "stored"]
-WITH_STACK = ["events", "logs"]
+ALONE = ["package", "errors", "environment", "stored", "codec"]
+WITH_STACK = ["events", "logs", "workflows"]
+ENCRYPTED = ["encrypted"]
 SECONDS = 60
 """Of each test of a file, however busy the machine is."""
 
@@ -28,9 +29,17 @@ def test_the_client_with_a_stack(client: Path, state: Path, name: str) -> None:
     run(client, name, environment(state))
 
 
+@pytest.mark.parametrize("name", ENCRYPTED)
+def test_the_client_with_a_stack_that_encrypts(
+    client: Path, encrypted_state: Path, name: str
+) -> None:
+    keys = {"CRONIUM_ENCRYPTION_KEYS_FILE": str(encrypted_state / "keys.json")}
+    run(client, name, {**environment(encrypted_state), **keys})
+
+
 def test_no_file_of_tests_is_left_out() -> None:
     files = {file.name.partition(".")[0] for file in CLIENT.glob("test/*.test.mjs")}
-    assert files == {*ALONE, *WITH_STACK}
+    assert files == {*ALONE, *WITH_STACK, *ENCRYPTED}
 
 
 def test_the_types_say_what_the_values_are(client: Path) -> None:

@@ -31,7 +31,9 @@ async function types({ schema }) {
     ignoreMinAndMaxItems: true,
     style: { printWidth: 100 },
   });
-  return text.replace(/export interface All \{[^]*?\n\}\n/, "").trimStart();
+  // A remark of the library on the schema, which says nothing about the values.
+  const remark = /\n *\/\*\*\n *\* This interface was referenced by [^]*?\*\//g;
+  return text.replace(remark, "").replace(/export interface All \{[^]*?\n\}\n/, "").trimStart();
 }
 
 const SHAPES = ["anyOf", "const", "enum", "oneOf", "type"];

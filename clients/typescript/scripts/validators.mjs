@@ -5,7 +5,7 @@ const KNOWN = new Set([
   "$ref", "additionalProperties", "anyOf", "const", "default", "description",
   "discriminator", "enum", "exclusiveMinimum", "format", "items", "maxItems", "maxLength",
   "maximum", "maxProperties", "minItems", "minLength", "minimum", "oneOf", "pattern",
-  "properties", "propertyNames", "required", "type",
+  "patternProperties", "properties", "propertyNames", "required", "type",
 ]);
 
 /** The source of a module with one validator per definition that requests consist of. */
@@ -99,19 +99,23 @@ function list({ items, minItems, maxItems }, written) {
 }
 
 function object(node, written) {
-  const { properties, additionalProperties, maxProperties, propertyNames } = node;
-  if (!properties) {
-    const value =
-      additionalProperties === true ? "json()" : expression(additionalProperties, written);
-    const key = propertyNames ? string(propertyNames) : "text()";
-    return `record(${key}, ${value}${maxProperties ? `, ${maxProperties}` : ""})`;
-  }
+  const { properties } = node;
+  if (!properties) return map(node, written);
   const required = new Set(node.required);
   const fields = Object.entries(properties).map(
     ([name, value]) =>
       `  ${name}: ${expression(value, written)}${required.has(name) ? "" : ".optional()"},\n`,
   );
   return `z.strictObject({\n${fields.join("")}})`;
+}
+
+function map(node, written) {
+  const { additionalProperties, patternProperties, maxProperties, propertyNames = {} } = node;
+  const [pattern, inner] = Object.entries(patternProperties ?? {})[0] ?? [];
+  const value = inner ?? additionalProperties;
+  const rules = pattern === undefined ? propertyNames : { ...propertyNames, pattern };
+  const parts = [string(rules), value === true ? "json()" : expression(value, written)];
+  return `record(${[...parts, ...(maxProperties ? [maxProperties] : [])].join(", ")})`;
 }
 
 function union({ discriminator, oneOf }, written) {
@@ -121,7 +125,9 @@ function union({ discriminator, oneOf }, written) {
   if (members.length !== oneOf.length) throw new Error("a union has a tag twice");
   const kinds = Object.values(discriminator.mapping).map((name) => `types.${nameOf(name)}`);
   const type = kinds.join(" | ");
-  return `tagged<${type}>(${quoted(discriminator.propertyName)}, { ${members.join(", ")} })`;
+  const { propertyName, fallback } = discriminator;
+  const rest = fallback === undefined ? "" : `, ${quoted(fallback)}`;
+  return `tagged<${type}>(${quoted(propertyName)}, { ${members.join(", ")} }${rest})`;
 }
 
 function alternatives(options, written) {

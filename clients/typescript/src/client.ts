@@ -1,9 +1,11 @@
 /** The client: starts events, follows their lines, reads their results. */
 
-import type { Client, DataConverter } from "@temporalio/client";
+import type { Client } from "@temporalio/client";
+import { encrypted } from "./codec.js";
 import { Temporal, type TemporalOptions } from "./connection.js";
-import { SettingInvalid } from "./errors.js";
-import { Execution, type ExecutionRef, type ExecutionState, type WaitOptions } from "./execution.js";
+import { RequestRefused, SettingInvalid } from "./errors.js";
+import { EventRun, type EventState } from "./event-run.js";
+import type { ExecutionRef, LogOptions, WaitOptions } from "./execution.js";
 import { Gateway, type GatewayOptions, type ListOptions, type LogAccess } from "./gateway.js";
 import { TASK_QUEUE } from "./generated/names.js";
 import type {
@@ -11,14 +13,17 @@ import type {
   EventSpec,
   ExecutionPage,
   ExecutionResult,
+  GraphResult,
+  GraphSpec,
 } from "./generated/types.js";
 import * as validators from "./generated/validators.js";
+import type { KeyRing } from "./keys.js";
 import { find } from "./lookup.js";
-import { newExecutionId } from "./names.js";
-import { start } from "./start.js";
+import { namedBy, newExecutionId } from "./names.js";
+import { startEvent, startGraph } from "./start.js";
 import type { LogStream } from "./stream.js";
-import type { LogOptions } from "./execution.js";
 import { check } from "./validation.js";
+import { type Said, WorkflowRun, type WorkflowState } from "./workflow-run.js";
 
 /** How to reach the executor; see `optionsFromEnvironment`. */
 export interface CroniumOptions {
@@ -27,8 +32,8 @@ export interface CroniumOptions {
   gateway?: GatewayOptions;
   /** Queue that workers poll; unset: `cronium`. */
   taskQueue?: string;
-  /** How payloads are encoded, for encryption. */
-  dataConverter?: DataConverter;
+  /** Keys to encrypt with, the same as the workers'. */
+  encryption?: KeyRing;
 }
 
 /** How to run an event, besides what it is. */
@@ -52,7 +57,10 @@ export class Cronium {
   readonly #taskQueue: string;
 
   constructor(options: CroniumOptions = {}) {
-    this.#temporal = new Temporal(options.temporal ?? {}, options.dataConverter);
+    this.#temporal = new Temporal(
+      options.temporal ?? {},
+      options.encryption && encrypted(options.encryption),
+    );
     this.#gateway = options.gateway && new Gateway(options.gateway);
     this.#taskQueue = options.taskQueue ?? TASK_QUEUE;
   }
@@ -63,45 +71,64 @@ export class Cronium {
    * @throws {PayloadValidationError} it does not fit the contract; nothing was started.
    * @throws {TemporalUnavailable} nobody answers.
    */
-  async runEvent(event: EventSpec, options: RunOptions = {}): Promise<Execution> {
-    const { executionId = newExecutionId(), trigger = "api", ...rest } = options;
-    return this.start({ executionId, event, trigger, ...rest });
+  async runEvent(event: EventSpec, options: RunOptions = {}): Promise<EventRun> {
+    const { trigger = "api", ...rest } = options;
+    return this.start({ event, trigger, ...rest });
   }
 
   /** Starts what a whole request says; as `runEvent`. */
-  async start(request: EventRequest): Promise<Execution> {
-    const checked = check(validators.EventRequest, request);
-    const workflowId = await start(this.#temporal, checked, {
-      taskQueue: this.#taskQueue,
-      logsUrl: this.#gateway?.publicUrl,
-    });
-    return this.#execution(workflowId);
+  async start(request: EventRequest): Promise<EventRun> {
+    const whole = { ...request, executionId: request.executionId ?? newExecutionId() };
+    check(validators.EventRequest, whole);
+    const workflowId = await startEvent(this.#temporal, whole, this.#place);
+    return new EventRun(this.#temporal, this.#gateway, workflowId);
+  }
+
+  /** Starts a workflow, a graph of nodes, and returns at once; as `runEvent`. */
+  async runWorkflow(workflow: GraphSpec, options: RunOptions = {}): Promise<WorkflowRun> {
+    const { executionId = newExecutionId(), trigger = "api", ...rest } = options;
+    const request = { executionId, workflow, trigger, ...rest };
+    check(validators.GraphRequest, request);
+    const workflowId = await startGraph(this.#temporal, request, this.#place);
+    return new WorkflowRun(this.#temporal, this.#gateway, workflowId);
   }
 
   /**
    * An execution that was started before, here or elsewhere.
    *
-   * Give the event's id too if you have it: then nothing has to be looked up.
+   * Give the id of its event or graph too if you have it: then nothing is looked up.
    *
    * @throws {ExecutionNotFound} nobody knows this id.
    */
-  async execution(ref: ExecutionRef): Promise<Execution> {
-    return this.#execution(await find(this.#temporal, this.#gateway, ref));
+  async execution(ref: ExecutionRef): Promise<EventRun | WorkflowRun> {
+    const workflowId = await find(this.#temporal, this.#gateway, ref);
+    const Kind = namedBy(workflowId)?.kind === "graph" ? WorkflowRun : EventRun;
+    return new Kind(this.#temporal, this.#gateway, workflowId);
   }
 
-  /** Where an execution stands. */
-  async status(ref: ExecutionRef): Promise<ExecutionState> {
+  /** Where an execution stands; `kind` says of what. */
+  async status(ref: ExecutionRef): Promise<EventState | WorkflowState> {
     return (await this.execution(ref)).status();
   }
 
   /** Waits for an execution's result. */
-  async result(ref: ExecutionRef, options: WaitOptions = {}): Promise<ExecutionResult> {
+  async result(
+    ref: ExecutionRef,
+    options: WaitOptions = {},
+  ): Promise<ExecutionResult | GraphResult> {
     return (await this.execution(ref)).result(options);
   }
 
   /** Stops an execution; one that is over already stays as it is. */
   async cancel(ref: ExecutionRef): Promise<void> {
     await (await this.execution(ref)).cancel();
+  }
+
+  /** Says yes to a node that waits for it; `WorkflowRun` has more to say. */
+  async approve(ref: ExecutionRef, node: string, said: Said): Promise<void> {
+    const run = await this.execution(ref);
+    if (run.kind !== "workflow") throw new RequestRefused("only workflows have approvals");
+    await run.approve(node, said);
   }
 
   /** The lines of an execution as they come, from `fromSeq` on. */
@@ -139,7 +166,7 @@ export class Cronium {
     await this.temporal.connection.close();
   }
 
-  #execution(workflowId: string): Execution {
-    return new Execution(this.#temporal, this.#gateway, workflowId);
+  get #place() {
+    return { taskQueue: this.#taskQueue, logsUrl: this.#gateway?.publicUrl };
   }
 }

@@ -11,6 +11,7 @@ import type { CroniumOptions } from "./client.js";
 import type { TemporalOptions } from "./connection.js";
 import { SettingInvalid } from "./errors.js";
 import type { GatewayOptions } from "./gateway.js";
+import { KeyRing } from "./keys.js";
 
 type Environment = Record<string, string | undefined>;
 
@@ -27,15 +28,20 @@ interface StackRecord {
  *   variables and profile, else the local stack of `cronium dev`;
  * - gateway: `CRONIUM_GATEWAY_URL`, `CRONIUM_GATEWAY_PUBLIC_URL`, and its key in
  *   `CRONIUM_GATEWAY_SECRET` or the file `CRONIUM_GATEWAY_SECRET_FILE`;
+ * - encryption: the file of keys in `CRONIUM_ENCRYPTION_KEYS_FILE`, or its content in
+ *   `CRONIUM_ENCRYPTION_KEYS` where there are no files;
  * - `CRONIUM_TEMPORAL_TASK_QUEUE` and `CRONIUM_STATE_DIR`.
  *
  * @throws {SettingInvalid} a file that is named cannot be read.
+ * @throws {KeyFileInvalid} the keys are not as they should be.
  */
 export function optionsFromEnvironment(env: Environment = process.env): CroniumOptions {
   const state = env.CRONIUM_STATE_DIR || defaultStateDir(env);
   const profile = temporalProfile(env);
   const local = profile.address ? undefined : localStack(state);
+  const encryption = keysIn(env);
   return {
+    ...(encryption ? { encryption } : {}),
     temporal: { ...profile, ...(local ? { address: local.temporal } : {}) },
     gateway: gatewayOf(env, state, local),
     ...(env.CRONIUM_TEMPORAL_TASK_QUEUE ? { taskQueue: env.CRONIUM_TEMPORAL_TASK_QUEUE } : {}),
@@ -68,6 +74,12 @@ function gatewayOf(env: Environment, state: string, local?: StackRecord): Gatewa
     ...(env.CRONIUM_GATEWAY_PUBLIC_URL ? { publicUrl: env.CRONIUM_GATEWAY_PUBLIC_URL } : {}),
     ...(secret ? { secret } : {}),
   };
+}
+
+function keysIn(env: Environment): KeyRing | undefined {
+  if (env.CRONIUM_ENCRYPTION_KEYS) return KeyRing.from(env.CRONIUM_ENCRYPTION_KEYS);
+  const file = env.CRONIUM_ENCRYPTION_KEYS_FILE;
+  return file ? KeyRing.fromFile(file) : undefined;
 }
 
 function secretIn(named: string | undefined, state: string): string | undefined {

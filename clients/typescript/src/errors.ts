@@ -42,6 +42,16 @@ export class PayloadValidationError extends RequestRefused {
   }
 }
 
+/** What was said to a run does not fit where it stands: it may wait for nobody's yes. */
+export class OrderRefused extends RequestRefused {
+  static override readonly defaults: Defaults = {
+    type: "OrderRefused",
+    says: "What was said to the run does not fit where it stands.",
+    hint: "Look at its status: it may have gone on.",
+    retryable: false,
+  };
+}
+
 /** The Temporal server does not answer. */
 export class TemporalUnavailable extends CroniumError {
   static override readonly defaults: Defaults = {
@@ -82,7 +92,13 @@ export class SettingInvalid extends CroniumError {
   };
 }
 
-const OURS = { TemporalUnavailable, GatewayUnavailable, ExecutionFailed, SettingInvalid };
+const OURS = {
+  OrderRefused,
+  TemporalUnavailable,
+  GatewayUnavailable,
+  ExecutionFailed,
+  SettingInvalid,
+};
 
 /**
  * An error of the class that a word stands for.

@@ -7,6 +7,7 @@ import {
   TimeoutFailure,
   WorkflowFailedError,
   WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
   isGrpcServiceError,
 } from "@temporalio/client";
 import {
@@ -44,7 +45,8 @@ export function isPassing(error: unknown): boolean {
 export function toCroniumError(error: unknown): CroniumError {
   if (isCroniumError(error)) return error;
   if (error instanceof WorkflowNotFoundError) return new ExecutionNotFound("", { cause: error });
-  if (error instanceof WorkflowFailedError) return ofWorkflow(error.cause ?? error);
+  if (error instanceof WorkflowFailedError || error instanceof WorkflowUpdateFailedError)
+    return ofWorkflow(error.cause ?? error);
   switch (codeOf(error)) {
     case NOT_FOUND:
       return new ExecutionNotFound("", { cause: error });

@@ -4,7 +4,7 @@ import type { Temporal } from "./connection.js";
 import { ExecutionNotFound, isCroniumError } from "./errors.js";
 import type { Gateway } from "./gateway.js";
 import type { ExecutionRef } from "./execution.js";
-import { EXECUTION_WORKFLOWS, eventWorkflowId, namedBy } from "./names.js";
+import { EXECUTION_WORKFLOWS, eventWorkflowId, graphWorkflowId, namedBy } from "./names.js";
 
 // How far back an id without its event's is looked for.
 const MOST_SCANNED = 2_000;
@@ -15,7 +15,10 @@ export async function find(
   gateway: Gateway | undefined,
   ref: ExecutionRef,
 ): Promise<string> {
-  if (typeof ref !== "string") return eventWorkflowId(ref.eventId, ref.executionId);
+  if (typeof ref !== "string")
+    return "graphId" in ref
+      ? graphWorkflowId(ref.graphId, ref.executionId)
+      : eventWorkflowId(ref.eventId, ref.executionId);
   if (namedBy(ref)) return ref;
   const known = gateway && (await ask(gateway, ref));
   if (known) return known;

@@ -1,7 +1,7 @@
 /** Ids and addresses, as the executor forms them. */
 
 import { randomBytes } from "node:crypto";
-import { EVENT_WORKFLOW } from "./generated/names.js";
+import { EVENT_WORKFLOW, GRAPH_WORKFLOW } from "./generated/names.js";
 
 export * from "./generated/names.js";
 
@@ -21,6 +21,11 @@ export function eventWorkflowId(eventId: string, executionId: string): string {
   return `event:${eventId}:${executionId}`;
 }
 
+/** The workflow id of one execution of a graph. */
+export function graphWorkflowId(graphId: string, executionId: string): string {
+  return `graph:${graphId}:${executionId}`;
+}
+
 /** What a workflow id says, or nothing when it is not one of ours. */
 export function namedBy(workflowId: string): Named | undefined {
   const found = WORKFLOW_ID.exec(workflowId);
@@ -29,7 +34,7 @@ export function namedBy(workflowId: string): Named | undefined {
 }
 
 /** The kinds of Temporal workflows that are executions. */
-export const EXECUTION_WORKFLOWS = [EVENT_WORKFLOW] as const;
+export const EXECUTION_WORKFLOWS = [EVENT_WORKFLOW, GRAPH_WORKFLOW] as const;
 
 /** A fresh execution id; later ones sort after earlier ones. */
 export function newExecutionId(): string {

@@ -60,15 +60,19 @@ export function record<T>(
     }) as z.ZodType<Record<string, T>>;
 }
 
-/** One of several forms, told apart by a field. */
-export function tagged<T>(tag: string, forms: Record<string, () => z.ZodType>): z.ZodType<T> {
+/** One of several forms, told apart by a field; `fallback` is meant when it is not there. */
+export function tagged<T>(
+  tag: string,
+  forms: Record<string, () => z.ZodType>,
+  fallback?: string,
+): z.ZodType<T> {
   const known = Object.keys(forms).join(", ");
   return z.unknown().transform((value, context) => {
     if (typeof value !== "object" || value === null || Array.isArray(value)) {
       context.addIssue({ code: "custom", message: "expected an object" });
       return z.NEVER;
     }
-    const kind = (value as Record<string, unknown>)[tag];
+    const kind = (value as Record<string, unknown>)[tag] ?? fallback;
     const form = typeof kind === "string" && Object.hasOwn(forms, kind) ? forms[kind] : undefined;
     if (form === undefined) {
       context.addIssue({ code: "custom", message: `${tag}: expected one of ${known}` });

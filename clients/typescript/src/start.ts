@@ -3,9 +3,9 @@
 import { WorkflowExecutionAlreadyStartedError, type WorkflowStartOptions } from "@temporalio/client";
 import type { Temporal } from "./connection.js";
 import { PayloadValidationError } from "./errors.js";
-import { EVENT_WORKFLOW, MAX_REQUEST_BYTES } from "./generated/names.js";
-import type { EventRequest } from "./generated/types.js";
-import { eventWorkflowId } from "./names.js";
+import { EVENT_WORKFLOW, GRAPH_WORKFLOW, MAX_REQUEST_BYTES } from "./generated/names.js";
+import type { EventRequest, GraphRequest } from "./generated/types.js";
+import { eventWorkflowId, graphWorkflowId } from "./names.js";
 
 interface Place {
   taskQueue: string;
@@ -13,20 +13,44 @@ interface Place {
 }
 
 /** Starts one execution of an event; returns its workflow id. */
-export async function start(
+export async function startEvent(
   temporal: Temporal,
-  request: EventRequest,
+  request: EventRequest & { executionId: string },
   place: Place,
 ): Promise<string> {
   const workflowId = eventWorkflowId(request.event.id, request.executionId);
-  await startOnce(temporal, EVENT_WORKFLOW, request, {
-    workflowId,
-    taskQueue: place.taskQueue,
-    staticSummary: request.event.name,
-    ...(place.logsUrl ? { staticDetails: logLink(place.logsUrl, request.executionId) } : {}),
-    ...(request.priority ? { priority: { priorityKey: request.priority } } : {}),
-  });
+  const name = request.event.name;
+  await startOnce(temporal, EVENT_WORKFLOW, request, optionsOf(workflowId, name, request, place));
   return workflowId;
+}
+
+/** Starts one execution of a workflow; returns its workflow id. */
+export async function startGraph(
+  temporal: Temporal,
+  request: GraphRequest & { executionId: string },
+  place: Place,
+): Promise<string> {
+  const workflowId = graphWorkflowId(request.workflow.id, request.executionId);
+  const name = request.workflow.name;
+  await startOnce(temporal, GRAPH_WORKFLOW, request, optionsOf(workflowId, name, request, place));
+  return workflowId;
+}
+
+type Options = Omit<WorkflowStartOptions, "args">;
+
+function optionsOf(
+  workflowId: string,
+  name: string,
+  { executionId, priority, user }: (EventRequest | GraphRequest) & { executionId: string },
+  { taskQueue, logsUrl }: Place,
+): Options {
+  return {
+    workflowId,
+    taskQueue,
+    staticSummary: name,
+    ...(logsUrl ? { staticDetails: logLink(logsUrl, executionId) } : {}),
+    priority: { priorityKey: priority ?? 3, ...(user ? { fairnessKey: user.slice(0, 64) } : {}) },
+  };
 }
 
 /**
@@ -37,7 +61,7 @@ export async function startOnce(
   temporal: Temporal,
   type: string,
   request: object,
-  options: Omit<WorkflowStartOptions, "args">,
+  options: Options,
 ): Promise<void> {
   const size = Buffer.byteLength(JSON.stringify(request));
   if (size > MAX_REQUEST_BYTES) {

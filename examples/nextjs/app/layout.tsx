@@ -14,6 +14,7 @@ export default function Layout({ children }: { children: ReactNode }) {
           <strong>Cronium</strong>
           <nav>
             <Link href="/">Event</Link>
+            <Link href="/workflow">Workflow</Link>
           </nav>
         </header>
         {children}

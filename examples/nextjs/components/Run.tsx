@@ -35,7 +35,7 @@ export function Run({ id }: { id: string }) {
   );
 }
 
-function Outcome({ state: { targets, result } }: { state: RunState }) {
+function Outcome({ state: { targets = [], result } }: { state: RunState }) {
   return (
     <>
       {targets.length > 1 && (

@@ -1,6 +1,13 @@
 /** The app's own API, as pages call it. */
 
-import type { ExecutionPage, LogAccess, Problem, Status, TargetResult } from "@cronium/client/browser";
+import type {
+  ExecutionPage,
+  LogAccess,
+  NodeResult,
+  Problem,
+  Status,
+  TargetResult,
+} from "@cronium/client/browser";
 
 /** What went wrong, in words for the person in front. */
 export class Refusal extends Error {
@@ -21,7 +28,10 @@ export interface RunState {
   status: Status;
   startedAt: string;
   endedAt?: string;
-  targets: TargetResult[];
+  /** Of an event. */
+  targets?: TargetResult[];
+  /** Of a workflow. */
+  nodes?: NodeResult[];
   result?: { output: unknown; exitCode: number | null; error: ErrorText | null; logs: { lines: number } };
 }
 
@@ -32,6 +42,10 @@ interface ErrorText {
 }
 
 export const startRun = (order: object) => post<{ executionId: string }>("/api/runs", order);
+export const startWorkflow = (order: { executionId: string }) =>
+  post<{ executionId: string }>("/api/workflows", order);
+export const decide = (id: string, node: string, approved: boolean) =>
+  post<object>(`/api/runs/${encodeURIComponent(id)}/approval`, { node, approved });
 export const listRuns = () => call<ExecutionPage>("/api/runs");
 export const readRun = (id: string) => call<RunState>(`/api/runs/${encodeURIComponent(id)}`);
 export const cancelRun = (id: string) =>

@@ -1,7 +1,7 @@
 /** The runs of the user who asks: nobody sees another one's. */
 
 import "server-only";
-import { type Execution, ExecutionNotFound } from "@cronium/client";
+import { type EventRun, ExecutionNotFound, type WorkflowRun } from "@cronium/client";
 import { cronium } from "./cronium";
 import { currentUser } from "./user";
 
@@ -10,7 +10,7 @@ const PATIENCE_MS = 15_000;
 const LOOK_AGAIN_MS = 100;
 
 /** Returns a run; throws ExecutionNotFound for unknown ones and other users'. */
-export async function ownRun(executionId: string): Promise<Execution> {
+export async function ownRun(executionId: string): Promise<EventRun | WorkflowRun> {
   const user = await currentUser();
   const until = Date.now() + PATIENCE_MS;
   for (;;) {

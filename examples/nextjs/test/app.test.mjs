@@ -167,12 +167,41 @@ test("each server has a tab of its own, by day and by night", async () => {
   await screenshot("nextjs-servers-dark");
 });
 
+test("a workflow's nodes take colours as they finish, and one asks first", async () => {
+  await page.getByRole("link", { name: "Workflow" }).click();
+  await page.getByRole("button", { name: "Run workflow" }).click();
+  await page.waitForURL(/\/workflow\/.+/);
+  const node = (id, word) => page.locator(`[data-node="${id}"][data-status="${word}"]`).waitFor();
+  const colour = (id) =>
+    page.locator(`[data-node="${id}"] rect`).evaluate((box) => getComputedStyle(box).stroke);
+  await node("build", "RUNNING");
+  await node("deploy", "PENDING");
+  const before = await colour("deploy");
+  await node("build", "SUCCESS");
+  await node("release", "RUNNING");
+  await line("212 passed").waitFor();
+  await screenshot("nextjs-workflow");
+  // What is known of a run does not live in the page.
+  await page.reload();
+  await node("unit", "SUCCESS");
+  await page.getByRole("button", { name: "Approve" }).click();
+  await node("tell", "SUCCESS");
+  assert.notEqual(await colour("deploy"), before);
+  assert.equal(await colour("deploy"), await colour("build"));
+  await status("SUCCESS");
+  await everything();
+  await page.locator('[data-node="browser"]').click();
+  await line("38 passed").waitFor();
+  assert.deepEqual((await shown()).texts, ["38 passed"]);
+  await page.getByLabel("Run history").getByText("Release").first().waitFor();
+});
+
 test("everything fits a phone", async () => {
   await open({ viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
   await run(`echo ${"long ".repeat(60)}; echo ${"x".repeat(500)}; echo end`, { name: "On a phone" });
   await status("SUCCESS");
   await everything();
-  for (const path of ["/", new URL(page.url()).pathname]) {
+  for (const path of ["/", "/workflow", new URL(page.url()).pathname]) {
     await page.goto(APP_URL + path);
     await page.getByLabel("Run history").getByText("On a phone").waitFor();
     const width = await page.evaluate(() => document.documentElement.scrollWidth);

@@ -17,6 +17,26 @@ export class DeliveryRefused extends DeliveryError {
   static override readonly defaults: Defaults = {"type":"DeliveryRefused","says":"The receiver does not want the message or the callback.","hint":"Look at the receiver's log: sending it again would change nothing.","retryable":false};
 }
 
+/** A payload cannot be encrypted or decrypted. */
+export class EncryptionError extends CroniumError {
+  static override readonly defaults: Defaults = {"type":"EncryptionError","says":"A payload cannot be encrypted or decrypted.","hint":"","retryable":false};
+}
+
+/** A payload was encrypted with a key that this process does not have. */
+export class EncryptionKeyMissing extends EncryptionError {
+  static override readonly defaults: Defaults = {"type":"EncryptionKeyMissing","says":"A payload was encrypted with a key that this process does not have.","hint":"Add this key to the file that CRONIUM_ENCRYPTION_KEYS_FILE names, or put it back if it was removed; the file is read again by itself.","retryable":true};
+}
+
+/** The file of encryption keys cannot be used. */
+export class KeyFileInvalid extends EncryptionError {
+  static override readonly defaults: Defaults = {"type":"KeyFileInvalid","says":"The file of encryption keys cannot be used.","hint":"`cronium keys generate` makes one; docs/encryption.md shows its form.","retryable":false};
+}
+
+/** An encrypted payload was changed on its way, or is no payload of ours. */
+export class PayloadDamaged extends EncryptionError {
+  static override readonly defaults: Defaults = {"type":"PayloadDamaged","says":"An encrypted payload was changed on its way, or is no payload of ours.","hint":"Compare the key's check value (`cronium keys list`) on both sides: the same id must mean the same key. Otherwise the data was changed on its way.","retryable":false};
+}
+
 /** The place where scripts run has a problem. */
 export class EngineError extends CroniumError {
   static override readonly defaults: Defaults = {"type":"EngineError","says":"The place where scripts run has a problem.","hint":"","retryable":true};
@@ -40,6 +60,11 @@ export class EngineUnavailable extends EngineError {
 /** This host takes no runs now; another one may. */
 export class HostNotReady extends EngineUnavailable {
   static override readonly defaults: Defaults = {"type":"HostNotReady","says":"This host takes no runs now; another one may.","hint":"Ask the worker's /ready: it names the failing part.","retryable":true};
+}
+
+/** The source of secrets does not answer, or refuses the worker. */
+export class SecretsUnavailable extends EngineUnavailable {
+  static override readonly defaults: Defaults = {"type":"SecretsUnavailable","says":"The source of secrets does not answer, or refuses the worker.","hint":"Look at the address, the service token and the log of `secrets.url`.","retryable":true};
 }
 
 /** The SSH server cannot be reached now. */
@@ -207,6 +232,11 @@ export class HttpRequestInvalid extends RequestRefused {
   static override readonly defaults: Defaults = {"type":"HttpRequestInvalid","says":"No request can be made of the event's URL, headers, body or templates.","hint":"Correct the field that is named, or the input its template reads.","retryable":false};
 }
 
+/** A credential stands in the request, and Temporal would store it as plain text. */
+export class InlineSecretRefused extends RequestRefused {
+  static override readonly defaults: Defaults = {"type":"InlineSecretRefused","says":"A credential stands in the request, and Temporal would store it as plain text.","hint":"Name a secret instead (`{secret: NAME}`), or turn encryption on for whoever starts runs and for the workers (CRONIUM_ENCRYPTION_KEYS_FILE). A request that got as far as Temporal is stored there: change that credential.","retryable":false};
+}
+
 /** A secret named in the request does not exist on the worker. */
 export class SecretUnavailable extends RequestRefused {
   static override readonly defaults: Defaults = {"type":"SecretUnavailable","says":"A secret named in the request does not exist on the worker.","hint":"Create the secret where the worker looks for it, or correct its name.","retryable":false};
@@ -225,6 +255,31 @@ export class TemplateInvalid extends RequestRefused {
 /** No tool or no action of this name is set up on the worker. */
 export class ToolUnknown extends RequestRefused {
   static override readonly defaults: Defaults = {"type":"ToolUnknown","says":"No tool or no action of this name is set up on the worker.","hint":"Use one that is named, or have the operator set it up (`notify.…`).","retryable":false};
+}
+
+/** A schedule cannot be used as asked. */
+export class ScheduleError extends CroniumError {
+  static override readonly defaults: Defaults = {"type":"ScheduleError","says":"A schedule cannot be used as asked.","hint":"","retryable":false};
+}
+
+/** The schedule belongs to another project, or was not made by Cronium. */
+export class ScheduleForeign extends ScheduleError {
+  static override readonly defaults: Defaults = {"type":"ScheduleForeign","says":"The schedule belongs to another project, or was not made by Cronium.","hint":"Choose another id, or delete that schedule first.","retryable":false};
+}
+
+/** There is no schedule of this id. */
+export class ScheduleNotFound extends ScheduleError {
+  static override readonly defaults: Defaults = {"type":"ScheduleNotFound","says":"There is no schedule of this id.","hint":"`cronium schedule list` shows all of them.","retryable":false};
+}
+
+/** Temporal does not take the schedule. */
+export class ScheduleRefused extends ScheduleError {
+  static override readonly defaults: Defaults = {"type":"ScheduleRefused","says":"Temporal does not take the schedule.","hint":"","retryable":false};
+}
+
+/** All runs that `maxRuns` allows are done. */
+export class ScheduleSpent extends ScheduleError {
+  static override readonly defaults: Defaults = {"type":"ScheduleSpent","says":"All runs that `maxRuns` allows are done.","hint":"`cronium schedule resume ID --runs N` gives it N more.","retryable":false};
 }
 
 /** Another worker has taken this run over. */
@@ -277,11 +332,16 @@ export const ERRORS = {
   DeliveryError,
   DeliveryFailed,
   DeliveryRefused,
+  EncryptionError,
+  EncryptionKeyMissing,
+  KeyFileInvalid,
+  PayloadDamaged,
   EngineError,
   EgressUnavailable,
   EngineNotHardened,
   EngineUnavailable,
   HostNotReady,
+  SecretsUnavailable,
   SshUnavailable,
   SshAuthTimeout,
   SshBannerTimeout,
@@ -315,10 +375,16 @@ export const ERRORS = {
   CeilingExceeded,
   ChainTooDeep,
   HttpRequestInvalid,
+  InlineSecretRefused,
   SecretUnavailable,
   TargetInvalid,
   TemplateInvalid,
   ToolUnknown,
+  ScheduleError,
+  ScheduleForeign,
+  ScheduleNotFound,
+  ScheduleRefused,
+  ScheduleSpent,
   StaleAttempt,
   VariableError,
   VariableConflict,

@@ -4,6 +4,7 @@ export const ATTRIBUTE_EVENT = "CroniumEventId";
 export const ATTRIBUTE_STATUS = "CroniumStatus";
 export const ATTRIBUTE_USER = "CroniumUserId";
 export const EVENT_WORKFLOW = "EventWorkflow";
+export const GRAPH_WORKFLOW = "GraphWorkflow";
 export const ID_PATTERN = "^[A-Za-z0-9][A-Za-z0-9._-]*$";
 export const LOCAL_TARGET = "local";
 export const PAYLOAD_ERROR_TYPE = "PayloadValidationError";

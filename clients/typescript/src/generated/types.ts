@@ -5,6 +5,14 @@
  */
 export type ActionKind = "event" | "message" | "callback";
 /**
+ * After which end of a node an edge fires.
+ *
+ * SUCCESS is success; FAILURE, TIMEOUT, LOST and PARTIAL are failure. After a node
+ * that was skipped no edge fires.
+ */
+export type EdgeWhen =
+  "always" | "on_success" | "on_failure" | "on_condition" | "on_condition_false" | "on_case";
+/**
  * What kind of work an event is.
  */
 export type EventType = "bash" | "python" | "nodejs" | "http_request";
@@ -12,6 +20,10 @@ export type EventType = "bash" | "python" | "nodejs" | "http_request";
  * The methods an event may use.
  */
 export type HttpMethod = "GET" | "HEAD" | "OPTIONS" | "POST" | "PUT" | "PATCH" | "DELETE";
+/**
+ * How many of several edges must fire before their node runs.
+ */
+export type Join = "all" | "any";
 /**
  * What the body of a message is written in.
  */
@@ -21,13 +33,29 @@ export type MessageFormat = "text" | "markdown" | "html";
  */
 export type Network = "none" | "egress";
 /**
+ * What a node does.
+ */
+export type NodeKind = "event" | "wait" | "approval" | "map" | "switch" | "workflow";
+/**
  * What one failed server means for the others.
  */
 export type OnFailure = "continue" | "fail_fast";
 /**
+ * What one failed item of a map means for the others.
+ */
+export type OnItemFailure = "continue" | "stop";
+/**
+ * What happens when as many runs of a key are under way as may be.
+ */
+export type OnLimit = "queue" | "skip" | "cancel_previous";
+/**
  * In which order servers have their turn.
  */
 export type Order = "listed" | "reverse" | "name" | "random";
+/**
+ * What becomes of a run that is due while the one before is not over.
+ */
+export type Overlap = "skip" | "buffer_one" | "buffer_all" | "cancel_other" | "allow_all";
 /**
  * Where an execution, a target or a graph node stands.
  */
@@ -108,6 +136,56 @@ export interface Algorithms {
   hostKeys?: string[];
 }
 /**
+ * Waits for somebody who says yes or no, and why.
+ *
+ * Yes is SUCCESS, no is FAILURE, and TIMEOUT when nobody said anything in time. The
+ * condition is true after a yes and false after a no.
+ */
+export interface ApprovalNode {
+  id: string;
+  /**
+   * What people see; None is the id.
+   */
+  name?: string | null;
+  /**
+   * The nodes before it, in order; none: it runs at the start.
+   */
+  after?:
+    | string
+    | (string | Edge)[]
+    | {
+        [k: string]: unknown | undefined;
+      };
+  join?: Join;
+  /**
+   * Any JSON value with expressions in its texts; None: see `default_input`.
+   */
+  input?: unknown;
+  /**
+   * Limit of the whole node: its tries, waits and queues. What runs is stopped.
+   */
+  timeoutSeconds?: number | null;
+  /**
+   * Its failure counts as borne: `on_success` edges fire as well.
+   */
+  continueOnFailure?: boolean;
+  kind: "approval";
+  /**
+   * What is asked.
+   */
+  message?: string | null;
+  /**
+   * None: it waits for ever.
+   */
+  expiresSeconds?: number | null;
+  /**
+   * Who may decide; empty: everybody who reaches Temporal.
+   *
+   * @maxItems 50
+   */
+  approvers?: string[];
+}
+/**
  * The wait between tries: initial, then times factor, up to a maximum.
  */
 export interface Backoff {
@@ -153,6 +231,24 @@ export interface CallbackAction {
    * Limit of each try.
    */
   timeoutSeconds?: number;
+}
+/**
+ * One way out of a switch.
+ */
+export interface Case {
+  name: string;
+  /**
+   * An expression; the first case whose value is true is chosen.
+   */
+  if: string;
+}
+/**
+ * At most so many runs of one key at a time, in all executions of one user.
+ */
+export interface Concurrency {
+  key: string;
+  limit?: number;
+  onLimit?: OnLimit;
 }
 /**
  * A user name, password or token; a plain string is its value.
@@ -207,6 +303,26 @@ export interface Deadlines {
    * Everything until the server can be used: waiting for a turn, tries, jumps.
    */
   totalSeconds?: number;
+}
+/**
+ * A yes or no to a node that waits for one: update `decide`.
+ */
+export interface Decision {
+  node: string;
+  approved: boolean;
+  by: string;
+  why?: string;
+}
+/**
+ * One node that comes before another, and when it lets that one run.
+ */
+export interface Edge {
+  node: string;
+  when?: EdgeWhen;
+  /**
+   * Of a switch: which case; `when` is `on_case` then.
+   */
+  case?: string | null;
 }
 /**
  * One sshd and how to log in to it.
@@ -294,10 +410,63 @@ export interface EventAction {
   eventId?: string | null;
 }
 /**
+ * Runs an event: in a container, on servers, or as an HTTP request.
+ */
+export interface EventNode {
+  id: string;
+  /**
+   * What people see; None is the id.
+   */
+  name?: string | null;
+  /**
+   * The nodes before it, in order; none: it runs at the start.
+   */
+  after?:
+    | string
+    | (string | Edge)[]
+    | {
+        [k: string]: unknown | undefined;
+      };
+  join?: Join;
+  /**
+   * Any JSON value with expressions in its texts; None: see `default_input`.
+   */
+  input?: unknown;
+  /**
+   * Limit of the whole node: its tries, waits and queues. What runs is stopped.
+   */
+  timeoutSeconds?: number | null;
+  /**
+   * Its failure counts as borne: `on_success` edges fire as well.
+   */
+  continueOnFailure?: boolean;
+  kind?: "event";
+  /**
+   * The event itself, or its name in the graph's `events`.
+   */
+  event: EventSpec | string;
+  /**
+   * None: as the event says.
+   */
+  retries?: number | null;
+  concurrency?: Concurrency | null;
+}
+/**
  * One execution of one event: the only argument of `EventWorkflow`.
  */
 export interface EventRequest {
-  executionId: string;
+  /**
+   * Set by schedules alone.
+   */
+  schedule?: ScheduleLink | null;
+  /**
+   * Left out by schedules; the workflow then makes it.
+   */
+  executionId?: string;
+  /**
+   * Of a schedule: the time that the run stands for, in UTC; set by the workflow.
+   */
+  scheduledFor?: string | null;
   event: EventSpec;
   /**
    * Any JSON value; the script reads it from /run/cronium/input.json.
@@ -529,6 +698,121 @@ export interface FormBody {
   fields: Pair[];
 }
 /**
+ * One execution of one graph: the only argument of `GraphWorkflow`.
+ */
+export interface GraphRequest {
+  /**
+   * Set by schedules alone.
+   */
+  schedule?: ScheduleLink | null;
+  /**
+   * Left out by schedules; the workflow then makes it.
+   */
+  executionId?: string;
+  /**
+   * Of a schedule: the time that the run stands for, in UTC; set by the workflow.
+   */
+  scheduledFor?: string | null;
+  workflow: GraphSpec;
+  /**
+   * Any JSON value; what nodes without others before them get.
+   */
+  input?: unknown;
+  trigger?: Trigger;
+  /**
+   * Whose execution it is; decides who may read its logs, and whose variables.
+   */
+  user?: string;
+  /**
+   * 1 is first, 5 last; passed to Temporal.
+   */
+  priority?: number;
+  /**
+   * Of a rerun: nodes whose earlier ends are used again.
+   */
+  reuse?: {
+    [k: string]: Reuse;
+  };
+  /**
+   * The execution that this one repeats.
+   */
+  rerunOf?: string | null;
+}
+/**
+ * The typed result of one execution of a graph: what `GraphWorkflow` returns.
+ */
+export interface GraphResult {
+  executionId: string;
+  /**
+   * Id of the graph, not of Temporal's workflow.
+   */
+  workflowId: string;
+  workflowName: string;
+  /**
+   * SUCCESS, FAILURE, TIMEOUT or CANCELLED; SKIPPED when the concurrency key was
+   * taken and the graph says `onLimit: skip`.
+   */
+  status: Status;
+  output: unknown;
+  error: ErrorInfo | null;
+  totalMs: number;
+  nodes: NodeResult[];
+  /**
+   * Nodes for whose outputs there was no room in this result.
+   */
+  omitted: string[];
+  counts: NodeCounts;
+  logs: LogCounts;
+  rerunOf: string | null;
+}
+/**
+ * A graph of nodes: what runs, after what, and what its end means.
+ */
+export interface GraphSpec {
+  id: string;
+  name: string;
+  description?: string;
+  /**
+   * Events that nodes name, by that name.
+   */
+  events?: {
+    [k: string]: EventSpec;
+  };
+  nodes:
+    | (EventNode | WaitNode | ApprovalNode | MapNode | SwitchNode | WorkflowNode)[]
+    | {
+        [k: string]: {
+          [k: string]: unknown | undefined;
+        };
+      };
+  /**
+   * Whether a node that failed makes the run fail even when it was handled.
+   */
+  strict?: boolean;
+  /**
+   * Whether a run that would end as failed waits for somebody instead, who lets a
+   * node run again, skips one, or resumes the run, which ends it.
+   */
+  holdOnFailure?: boolean;
+  /**
+   * How many nodes run side by side; waits and approvals do not count.
+   */
+  parallel?: number;
+  /**
+   * Limit of the whole run; what runs is stopped then.
+   */
+  timeoutSeconds?: number | null;
+  concurrency?: Concurrency | null;
+  /**
+   * Value with expressions over `input` and `nodes`; None: see docs/workflows.md.
+   */
+  output?: unknown;
+  /**
+   * @maxItems 20
+   */
+  tags?: string[];
+}
+/**
  * One header line.
  */
 export interface Header {
@@ -692,6 +976,58 @@ export interface LogPage {
   status: Status;
 }
 /**
+ * Runs an event, or a graph, for each item of a list.
+ *
+ * Its output is the list of the items' outputs, in the order of the items; null where
+ * an item gave none. `input` of an item is the item itself, unless `input` says else.
+ */
+export interface MapNode {
+  id: string;
+  /**
+   * What people see; None is the id.
+   */
+  name?: string | null;
+  /**
+   * The nodes before it, in order; none: it runs at the start.
+   */
+  after?:
+    | string
+    | (string | Edge)[]
+    | {
+        [k: string]: unknown | undefined;
+      };
+  join?: Join;
+  /**
+   * Any JSON value with expressions in its texts; None: see `default_input`.
+   */
+  input?: unknown;
+  /**
+   * Limit of the whole node: its tries, waits and queues. What runs is stopped.
+   */
+  timeoutSeconds?: number | null;
+  /**
+   * Its failure counts as borne: `on_success` edges fire as well.
+   */
+  continueOnFailure?: boolean;
+  kind: "map";
+  /**
+   * An expression that gives a list, or the list.
+   */
+  items: unknown[] | string;
+  event?: (EventSpec | string) | null;
+  workflow?: GraphSpec | null;
+  retries?: number | null;
+  /**
+   * How many items run side by side.
+   */
+  parallel?: number;
+  onItemFailure?: OnItemFailure;
+  /**
+   * So many items may fail, a number or a share, and the node still succeeds.
+   */
+  maxFailures?: number | string;
+}
+/**
  * Send a message through Apprise. Subject and body are Jinja2 templates.
  */
 export interface MessageAction {
@@ -736,6 +1072,105 @@ export interface MultipartBody {
    * @maxItems 200
    */
   parts: Part[];
+}
+/**
+ * How many nodes ended in which way.
+ */
+export interface NodeCounts {
+  total: number;
+  succeeded: number;
+  /**
+   * FAILURE, TIMEOUT, LOST or PARTIAL; handled ones included.
+   */
+  failed: number;
+  handled: number;
+  skipped: number;
+  cancelled: number;
+}
+/**
+ * What somebody said about a node.
+ */
+export interface NodeDecision {
+  /**
+   * `approved`, `rejected`, `skipped` or `retried`.
+   */
+  verdict: string;
+  by: string;
+  why: string;
+  /**
+   * Seconds since 1970.
+   */
+  at: number;
+}
+/**
+ * What is to be done with a node: updates `skip_node` and `retry_node`.
+ */
+export interface NodeOrder {
+  node: string;
+  by: string;
+  why?: string;
+  /**
+   * Of a skip: whether what follows runs as if the node had succeeded.
+   */
+  passes?: boolean;
+}
+/**
+ * Where a node stands, and how it ended.
+ */
+export interface NodeResult {
+  node: string;
+  kind: NodeKind;
+  status: Status;
+  /**
+   * It failed, and that was foreseen: by an edge to a node that ran, or since the
+   * node says `continueOnFailure`.
+   */
+  handled: boolean;
+  /**
+   * Of a switch: what it has chosen.
+   */
+  case: string | null;
+  condition: boolean | null;
+  output: unknown;
+  /**
+   * Of a skipped node: why.
+   */
+  error: ErrorInfo | null;
+  exitCode: number | null;
+  /**
+   * Seconds since 1970; None when it did not begin.
+   */
+  startedAt: number | null;
+  endedAt: number | null;
+  /**
+   * Of an event, the most tries that a target took.
+   */
+  attempts: number;
+  logs: LogCounts;
+  /**
+   * Of an event on several servers, a row for each, without outputs.
+   */
+  targets: TargetResult[];
+  /**
+   * Of a fan-out its servers, of a map its items.
+   */
+  counts: TargetCounts | null;
+  /**
+   * Of a map, the first items that did not succeed; at most 20.
+   */
+  failedItems: number[];
+  /**
+   * Who approved, rejected, skipped or retried it, and why.
+   */
+  decisions: NodeDecision[];
+  /**
+   * The execution whose result this is.
+   */
+  reusedFrom: string | null;
+  /**
+   * What holds it up: an approval, a time, a place among the runs of its key.
+   */
+  waitingFor: string;
 }
 /**
  * One query parameter or form field. The app's word for `name` is `key`.
@@ -793,6 +1228,19 @@ export interface Resources {
   tmpMb?: number;
 }
 /**
+ * How a node ended in an earlier run; it is taken as it is and not run again.
+ */
+export interface Reuse {
+  status: Status;
+  output?: unknown;
+  condition?: boolean | null;
+  case?: string | null;
+  /**
+   * The run it is taken from.
+   */
+  executionId: string;
+}
+/**
  * Another user of the server to run scripts as, by sudo.
  */
 export interface RunAs {
@@ -801,6 +1249,75 @@ export interface RunAs {
    * The login user's password for sudo; None: sudo asks for none.
    */
   password?: SecretText | null;
+}
+/**
+ * Which schedule starts an execution, and what it wants at the end.
+ */
+export interface ScheduleLink {
+  id: string;
+  pauseOnFailure?: boolean;
+  maxRuns?: number | null;
+}
+/**
+ * One schedule: what runs, when, and what happens when that does not fit.
+ */
+export interface ScheduleSpec {
+  id: string;
+  description?: string;
+  event?: EventSpec | null;
+  workflow?: GraphSpec | null;
+  /**
+   * Any JSON value, the same for each run.
+   */
+  input?: unknown;
+  /**
+   * Seconds from run to run, whatever the clock does. Counted from `startAt`,
+   * else from 1970-01-01T00:00Z, so that applying a file again shifts nothing.
+   */
+  everySeconds?: number | null;
+  /**
+   * Expressions of five fields; a time that several mean is one run.
+   *
+   * @maxItems 10
+   */
+  cron?: string[];
+  timezone?: string;
+  /**
+   * No run before it; with `everySeconds` the first run. Without an offset it is a
+   * time in `timezone`.
+   */
+  startAt?: string | null;
+  /**
+   * No run after it.
+   */
+  endAt?: string | null;
+  /**
+   * Each run begins up to so much later; how much differs from run to run.
+   */
+  jitterSeconds?: number;
+  overlap?: Overlap;
+  /**
+   * Runs that Temporal missed while it was down are made up for when they are at most
+   * so old.
+   */
+  catchUpSeconds?: number;
+  /**
+   * After so many runs it is paused; those by hand do not count.
+   */
+  maxRuns?: number | null;
+  /**
+   * Whether a run that does not succeed pauses it; a cancelled one does not.
+   */
+  pauseOnFailure?: boolean;
+  /**
+   * What applying the file does: pause or resume; None leaves it as it is.
+   */
+  paused?: boolean | null;
+  /**
+   * Whose executions they are.
+   */
+  user?: string;
+  priority?: number;
 }
 /**
  * A secret: its name on the worker, or, in encrypted requests, the value itself.
@@ -861,6 +1378,54 @@ export interface ServerSpec {
    * @maxItems 20
    */
   groups?: string[];
+}
+/**
+ * A word to the whole run: updates `pause` and `resume`.
+ */
+export interface Steering {
+  by: string;
+  why?: string;
+}
+/**
+ * Chooses one of several cases; edges with that `case` fire.
+ *
+ * Its output is `{"case": NAME}`, with null when none was true and no `default` is.
+ */
+export interface SwitchNode {
+  id: string;
+  /**
+   * What people see; None is the id.
+   */
+  name?: string | null;
+  /**
+   * The nodes before it, in order; none: it runs at the start.
+   */
+  after?:
+    | string
+    | (string | Edge)[]
+    | {
+        [k: string]: unknown | undefined;
+      };
+  join?: Join;
+  /**
+   * Any JSON value with expressions in its texts; None: see `default_input`.
+   */
+  input?: unknown;
+  /**
+   * Limit of the whole node: its tries, waits and queues. What runs is stopped.
+   */
+  timeoutSeconds?: number | null;
+  /**
+   * Its failure counts as borne: `on_success` edges fire as well.
+   */
+  continueOnFailure?: boolean;
+  kind: "switch";
+  /**
+   * @minItems 1
+   * @maxItems 50
+   */
+  cases: Case[];
+  default?: string | null;
 }
 /**
  * How many targets of a fan-out ended in which way.
@@ -976,4 +1541,76 @@ export interface ViewerLines {
 export interface ViewerStatus {
   type: "status";
   status: Status;
+}
+/**
+ * Waits for a time, or until one.
+ */
+export interface WaitNode {
+  id: string;
+  /**
+   * What people see; None is the id.
+   */
+  name?: string | null;
+  /**
+   * The nodes before it, in order; none: it runs at the start.
+   */
+  after?:
+    | string
+    | (string | Edge)[]
+    | {
+        [k: string]: unknown | undefined;
+      };
+  join?: Join;
+  /**
+   * Any JSON value with expressions in its texts; None: see `default_input`.
+   */
+  input?: unknown;
+  /**
+   * Limit of the whole node: its tries, waits and queues. What runs is stopped.
+   */
+  timeoutSeconds?: number | null;
+  /**
+   * Its failure counts as borne: `on_success` edges fire as well.
+   */
+  continueOnFailure?: boolean;
+  kind: "wait";
+  seconds?: (number | string) | null;
+  /**
+   * A time with its zone (ISO 8601), or an expression that gives one.
+   */
+  until?: string | null;
+}
+/**
+ * Runs another graph as one node; its output is that graph's.
+ */
+export interface WorkflowNode {
+  id: string;
+  /**
+   * What people see; None is the id.
+   */
+  name?: string | null;
+  /**
+   * The nodes before it, in order; none: it runs at the start.
+   */
+  after?:
+    | string
+    | (string | Edge)[]
+    | {
+        [k: string]: unknown | undefined;
+      };
+  join?: Join;
+  /**
+   * Any JSON value with expressions in its texts; None: see `default_input`.
+   */
+  input?: unknown;
+  /**
+   * Limit of the whole node: its tries, waits and queues. What runs is stopped.
+   */
+  timeoutSeconds?: number | null;
+  /**
+   * Its failure counts as borne: `on_success` edges fire as well.
+   */
+  continueOnFailure?: boolean;
+  kind: "workflow";
+  workflow: GraphSpec;
 }

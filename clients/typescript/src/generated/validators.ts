@@ -11,6 +11,30 @@ export const Algorithms: z.ZodType<types.Algorithms> = z.strictObject({
   hostKeys: array(text({"min":1,"max":64,"pattern":"^[a-z0-9][A-Za-z0-9@.-]*$"}), 0, 16).optional(),
 });
 
+export const EdgeWhen: z.ZodType<types.EdgeWhen> = z.enum(["always","on_success","on_failure","on_condition","on_condition_false","on_case"]);
+
+export const Edge: z.ZodType<types.Edge> = z.strictObject({
+  node: text({"min":1,"max":60,"pattern":"^[A-Za-z0-9][A-Za-z0-9._-]*$"}),
+  when: EdgeWhen.optional(),
+  case: text({"min":1,"max":100}).nullable().optional(),
+});
+
+export const Join: z.ZodType<types.Join> = z.enum(["all","any"]);
+
+export const ApprovalNode: z.ZodType<types.ApprovalNode> = z.strictObject({
+  id: text({"min":1,"max":60,"pattern":"^[A-Za-z0-9][A-Za-z0-9._-]*$"}),
+  name: text({"min":1,"max":100}).nullable().optional(),
+  after: z.union([text(), array(z.union([text(), Edge]), 0), record(text(), json())]).optional(),
+  join: Join.optional(),
+  input: json().optional(),
+  timeoutSeconds: z.number().gt(0).max(31622400).nullable().optional(),
+  continueOnFailure: z.boolean().optional(),
+  kind: z.literal("approval"),
+  message: text({"min":1,"max":2000}).nullable().optional(),
+  expiresSeconds: z.number().gt(0).max(31622400).nullable().optional(),
+  approvers: array(text({"min":1,"max":100,"pattern":"^[A-Za-z0-9][A-Za-z0-9._-]*$"}), 0, 50).optional(),
+});
+
 export const Backoff: z.ZodType<types.Backoff> = z.strictObject({
   initialSeconds: z.number().min(0).max(3600).optional(),
   factor: z.number().min(1).max(10).optional(),
@@ -51,6 +75,19 @@ export const CallbackAction: z.ZodType<types.CallbackAction> = z.strictObject({
   timeoutSeconds: z.number().gt(0).max(60).optional(),
 });
 
+export const Case: z.ZodType<types.Case> = z.strictObject({
+  name: text({"min":1,"max":100}),
+  if: text({"min":1,"max":2000}),
+});
+
+export const OnLimit: z.ZodType<types.OnLimit> = z.enum(["queue","skip","cancel_previous"]);
+
+export const Concurrency: z.ZodType<types.Concurrency> = z.strictObject({
+  key: text({"min":1,"max":2000}),
+  limit: z.int().min(1).max(1000).optional(),
+  onLimit: OnLimit.optional(),
+});
+
 export const SecretText: z.ZodType<types.SecretText> = z.strictObject({
   secret: text({"max":255,"pattern":"^[A-Za-z_][A-Za-z0-9_.-]*$"}).nullable().optional(),
   value: text({"max":65536}).nullable().optional(),
@@ -71,6 +108,13 @@ export const Deadlines: z.ZodType<types.Deadlines> = z.strictObject({
   authSeconds: z.number().gt(0).max(3600).optional(),
   idleSeconds: z.number().gt(0).max(3600).optional(),
   totalSeconds: z.number().gt(0).max(3600).optional(),
+});
+
+export const Decision: z.ZodType<types.Decision> = z.strictObject({
+  node: text({"min":1,"max":60,"pattern":"^[A-Za-z0-9][A-Za-z0-9._-]*$"}),
+  approved: z.boolean(),
+  by: text({"min":1,"max":100,"pattern":"^[A-Za-z0-9][A-Za-z0-9._-]*$"}),
+  why: text({"max":2000}).optional(),
 });
 
 export const Endpoint: z.ZodType<types.Endpoint> = z.strictObject({
@@ -255,14 +299,167 @@ export const EventAction: z.ZodType<types.EventAction> = z.strictObject({
   eventId: text().nullable().optional(),
 });
 
+export const EventNode: z.ZodType<types.EventNode> = z.strictObject({
+  id: text({"min":1,"max":60,"pattern":"^[A-Za-z0-9][A-Za-z0-9._-]*$"}),
+  name: text({"min":1,"max":100}).nullable().optional(),
+  after: z.union([text(), array(z.union([text(), Edge]), 0), record(text(), json())]).optional(),
+  join: Join.optional(),
+  input: json().optional(),
+  timeoutSeconds: z.number().gt(0).max(31622400).nullable().optional(),
+  continueOnFailure: z.boolean().optional(),
+  kind: z.literal("event").optional(),
+  event: z.union([EventSpec, text({"min":1,"max":100,"pattern":"^[A-Za-z0-9][A-Za-z0-9._-]*$"})]),
+  retries: z.int().min(0).max(10).nullable().optional(),
+  concurrency: Concurrency.nullable().optional(),
+});
+
+export const ScheduleLink: z.ZodType<types.ScheduleLink> = z.strictObject({
+  id: text({"min":1,"max":64,"pattern":"^[A-Za-z0-9][A-Za-z0-9._-]*$"}),
+  pauseOnFailure: z.boolean().optional(),
+  maxRuns: z.int().min(1).nullable().optional(),
+});
+
 export const Trigger: z.ZodType<types.Trigger> = z.enum(["manual","api","schedule","webhook","workflow","action"]);
 
 export const EventRequest: z.ZodType<types.EventRequest> = z.strictObject({
-  executionId: text({"min":1,"max":100,"pattern":"^[A-Za-z0-9][A-Za-z0-9._-]*$"}),
+  schedule: ScheduleLink.nullable().optional(),
+  executionId: text({"min":1,"max":100,"pattern":"^[A-Za-z0-9][A-Za-z0-9._-]*$"}).optional(),
+  scheduledFor: text({"max":40}).nullable().optional(),
   event: EventSpec,
   input: json().optional(),
   trigger: Trigger.optional(),
   user: text({"min":1,"max":100,"pattern":"^[A-Za-z0-9][A-Za-z0-9._-]*$"}).optional(),
   priority: z.int().min(1).max(5).optional(),
   chainDepth: z.int().min(0).optional(),
+});
+
+export const WaitNode: z.ZodType<types.WaitNode> = z.strictObject({
+  id: text({"min":1,"max":60,"pattern":"^[A-Za-z0-9][A-Za-z0-9._-]*$"}),
+  name: text({"min":1,"max":100}).nullable().optional(),
+  after: z.union([text(), array(z.union([text(), Edge]), 0), record(text(), json())]).optional(),
+  join: Join.optional(),
+  input: json().optional(),
+  timeoutSeconds: z.number().gt(0).max(31622400).nullable().optional(),
+  continueOnFailure: z.boolean().optional(),
+  kind: z.literal("wait"),
+  seconds: z.union([z.number().min(0).max(31622400), text({"min":1,"max":2000})]).nullable().optional(),
+  until: text({"min":1,"max":2000}).nullable().optional(),
+});
+
+export const OnItemFailure: z.ZodType<types.OnItemFailure> = z.enum(["continue","stop"]);
+
+export const MapNode: z.ZodType<types.MapNode> = z.strictObject({
+  id: text({"min":1,"max":60,"pattern":"^[A-Za-z0-9][A-Za-z0-9._-]*$"}),
+  name: text({"min":1,"max":100}).nullable().optional(),
+  after: z.union([text(), array(z.union([text(), Edge]), 0), record(text(), json())]).optional(),
+  join: Join.optional(),
+  input: json().optional(),
+  timeoutSeconds: z.number().gt(0).max(31622400).nullable().optional(),
+  continueOnFailure: z.boolean().optional(),
+  kind: z.literal("map"),
+  items: z.union([array(json(), 0, 10000), text({"min":1,"max":2000})]),
+  event: z.union([EventSpec, text({"min":1,"max":100,"pattern":"^[A-Za-z0-9][A-Za-z0-9._-]*$"})]).nullable().optional(),
+  workflow: z.lazy(() => GraphSpec).nullable().optional(),
+  retries: z.int().min(0).max(10).nullable().optional(),
+  parallel: z.int().min(1).max(500).optional(),
+  onItemFailure: OnItemFailure.optional(),
+  maxFailures: z.union([z.int(), text()]).optional(),
+});
+
+export const SwitchNode: z.ZodType<types.SwitchNode> = z.strictObject({
+  id: text({"min":1,"max":60,"pattern":"^[A-Za-z0-9][A-Za-z0-9._-]*$"}),
+  name: text({"min":1,"max":100}).nullable().optional(),
+  after: z.union([text(), array(z.union([text(), Edge]), 0), record(text(), json())]).optional(),
+  join: Join.optional(),
+  input: json().optional(),
+  timeoutSeconds: z.number().gt(0).max(31622400).nullable().optional(),
+  continueOnFailure: z.boolean().optional(),
+  kind: z.literal("switch"),
+  cases: array(Case, 1, 50),
+  default: text({"min":1,"max":100}).nullable().optional(),
+});
+
+export const WorkflowNode: z.ZodType<types.WorkflowNode> = z.strictObject({
+  id: text({"min":1,"max":60,"pattern":"^[A-Za-z0-9][A-Za-z0-9._-]*$"}),
+  name: text({"min":1,"max":100}).nullable().optional(),
+  after: z.union([text(), array(z.union([text(), Edge]), 0), record(text(), json())]).optional(),
+  join: Join.optional(),
+  input: json().optional(),
+  timeoutSeconds: z.number().gt(0).max(31622400).nullable().optional(),
+  continueOnFailure: z.boolean().optional(),
+  kind: z.literal("workflow"),
+  workflow: z.lazy(() => GraphSpec),
+});
+
+export const GraphSpec: z.ZodType<types.GraphSpec> = z.strictObject({
+  id: text({"min":1,"max":100,"pattern":"^[A-Za-z0-9][A-Za-z0-9._-]*$"}),
+  name: text({"min":1,"max":100}),
+  description: text({"max":1000}).optional(),
+  events: record(text({"min":1,"max":100,"pattern":"^[A-Za-z0-9][A-Za-z0-9._-]*$"}), EventSpec, 1000).optional(),
+  nodes: z.union([array(tagged<types.EventNode | types.WaitNode | types.ApprovalNode | types.MapNode | types.SwitchNode | types.WorkflowNode>("kind", { "event": () => EventNode, "wait": () => WaitNode, "approval": () => ApprovalNode, "map": () => MapNode, "switch": () => SwitchNode, "workflow": () => WorkflowNode }, "event"), 0), record(text({"min":1,"max":60,"pattern":"^[A-Za-z0-9][A-Za-z0-9._-]*$"}), record(text(), json()))]),
+  strict: z.boolean().optional(),
+  holdOnFailure: z.boolean().optional(),
+  parallel: z.int().min(1).max(500).optional(),
+  timeoutSeconds: z.number().gt(0).max(31622400).nullable().optional(),
+  concurrency: Concurrency.nullable().optional(),
+  output: json().optional(),
+  tags: array(text({"min":1,"max":50}), 0, 20).optional(),
+});
+
+export const Status: z.ZodType<types.Status> = z.enum(["PENDING","RUNNING","SUCCESS","FAILURE","TIMEOUT","CANCELLED","PARTIAL","LOST","SKIPPED"]);
+
+export const Reuse: z.ZodType<types.Reuse> = z.strictObject({
+  status: Status,
+  output: json().optional(),
+  condition: z.boolean().nullable().optional(),
+  case: text().nullable().optional(),
+  executionId: text({"min":1,"max":100,"pattern":"^[A-Za-z0-9][A-Za-z0-9._-]*$"}),
+});
+
+export const GraphRequest: z.ZodType<types.GraphRequest> = z.strictObject({
+  schedule: ScheduleLink.nullable().optional(),
+  executionId: text({"min":1,"max":100,"pattern":"^[A-Za-z0-9][A-Za-z0-9._-]*$"}).optional(),
+  scheduledFor: text({"max":40}).nullable().optional(),
+  workflow: GraphSpec,
+  input: json().optional(),
+  trigger: Trigger.optional(),
+  user: text({"min":1,"max":100,"pattern":"^[A-Za-z0-9][A-Za-z0-9._-]*$"}).optional(),
+  priority: z.int().min(1).max(5).optional(),
+  reuse: record(text({"min":1,"max":60,"pattern":"^[A-Za-z0-9][A-Za-z0-9._-]*$"}), Reuse, 1000).optional(),
+  rerunOf: text({"min":1,"max":100,"pattern":"^[A-Za-z0-9][A-Za-z0-9._-]*$"}).nullable().optional(),
+});
+
+export const NodeOrder: z.ZodType<types.NodeOrder> = z.strictObject({
+  node: text({"min":1,"max":60,"pattern":"^[A-Za-z0-9][A-Za-z0-9._-]*$"}),
+  by: text({"min":1,"max":100,"pattern":"^[A-Za-z0-9][A-Za-z0-9._-]*$"}),
+  why: text({"max":2000}).optional(),
+  passes: z.boolean().optional(),
+});
+
+export const Overlap: z.ZodType<types.Overlap> = z.enum(["skip","buffer_one","buffer_all","cancel_other","allow_all"]);
+
+export const ScheduleSpec: z.ZodType<types.ScheduleSpec> = z.strictObject({
+  id: text({"min":1,"max":64,"pattern":"^[A-Za-z0-9][A-Za-z0-9._-]*$"}),
+  description: text({"max":1000}).optional(),
+  event: EventSpec.nullable().optional(),
+  workflow: GraphSpec.nullable().optional(),
+  input: json().optional(),
+  everySeconds: z.int().min(1).max(31622400).nullable().optional(),
+  cron: array(text(), 0, 10).optional(),
+  timezone: text().optional(),
+  startAt: text().nullable().optional(),
+  endAt: text().nullable().optional(),
+  jitterSeconds: z.int().min(0).max(86400).optional(),
+  overlap: Overlap.optional(),
+  catchUpSeconds: z.int().min(10).max(31622400).optional(),
+  maxRuns: z.int().min(1).max(1000000).nullable().optional(),
+  pauseOnFailure: z.boolean().optional(),
+  paused: z.boolean().nullable().optional(),
+  user: text({"min":1,"max":100,"pattern":"^[A-Za-z0-9][A-Za-z0-9._-]*$"}).optional(),
+  priority: z.int().min(1).max(5).optional(),
+});
+
+export const Steering: z.ZodType<types.Steering> = z.strictObject({
+  by: text({"min":1,"max":100,"pattern":"^[A-Za-z0-9][A-Za-z0-9._-]*$"}),
+  why: text({"max":2000}).optional(),
 });
