@@ -101,7 +101,8 @@ def wait_until_up(process: subprocess.Popen[bytes], url: str, log: Path) -> None
     while True:
         with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=10):
             return
-        assert process.poll() is None and time.monotonic() < deadline, log.read_text()
+        ended = process.poll() is not None or time.monotonic() > deadline
+        assert not ended, log.read_text()
         time.sleep(0.1)
 
 
