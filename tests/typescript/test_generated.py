@@ -157,8 +157,9 @@ def test_what_the_client_refuses_the_executor_refuses_at_the_same_place(
     for (name, value), problems in zip(BAD.items(), found, strict=True):
         paths = [problem["path"] for problem in problems]
         assert paths, name
-        # Rules over several fields are the executor's alone, and come after these.
-        assert paths == paths_of_executor(value)[: len(paths)], name
+        # Rules over several fields are the executor's alone: it may find more.
+        theirs = paths_of_executor(value)
+        assert paths == [path for path in theirs if path in paths], name
 
 
 def test_no_value_is_echoed(client: Path) -> None:

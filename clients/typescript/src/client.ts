@@ -1,7 +1,7 @@
 /** The client: starts events, follows their lines, reads their results. */
 
 import type { Client } from "@temporalio/client";
-import { encrypted } from "./codec.js";
+import { converter } from "./codec.js";
 import { Temporal, type TemporalOptions } from "./connection.js";
 import { RequestRefused, SettingInvalid } from "./errors.js";
 import { EventRun, type EventState } from "./event-run.js";
@@ -57,10 +57,7 @@ export class Cronium {
   readonly #taskQueue: string;
 
   constructor(options: CroniumOptions = {}) {
-    this.#temporal = new Temporal(
-      options.temporal ?? {},
-      options.encryption && encrypted(options.encryption),
-    );
+    this.#temporal = new Temporal(options.temporal ?? {}, converter(options.encryption));
     this.#gateway = options.gateway && new Gateway(options.gateway);
     this.#taskQueue = options.taskQueue ?? TASK_QUEUE;
   }

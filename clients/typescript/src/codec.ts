@@ -21,9 +21,12 @@ const AAD_PREFIX = "cronium-payload-v1:";
 
 const Proto = proto.temporal.api.common.v1.Payload;
 
-/** Encrypts with the active key; decrypts with any key of the ring. */
+/**
+ * Encrypts with the active key; decrypts with any key of the ring. Without a ring nothing
+ * is encrypted, and of what is it can be said which key is missing.
+ */
 export class EncryptionCodec implements PayloadCodec {
-  constructor(readonly ring: KeyRing) {}
+  constructor(readonly ring?: KeyRing) {}
 
   async encode(payloads: Payload[]): Promise<Payload[]> {
     return payloads.map((payload) => this.#encoded(payload));
@@ -35,6 +38,7 @@ export class EncryptionCodec implements PayloadCodec {
 
   #encoded(payload: Payload): Payload {
     if (wordOf(payload, "encoding") === ENCODING) return payload;
+    if (!this.ring) return payload;
     const keyId = this.ring.active;
     const sealed = seal(Proto.encode(payload).finish(), this.ring.key(keyId)!, keyId);
     return {
@@ -51,7 +55,7 @@ export class EncryptionCodec implements PayloadCodec {
     if (wordOf(payload, "encoding") !== ENCODING) return payload;
     const keyId = wordOf(payload, "encryption-key-id");
     if (!keyId) throw new PayloadDamaged("an encrypted payload names no key");
-    const key = this.ring.key(keyId);
+    const key = this.ring?.key(keyId);
     if (!key)
       throw new EncryptionKeyMissing(`a payload is encrypted with the key ${keyId}, which is not here`);
     try {
@@ -62,8 +66,8 @@ export class EncryptionCodec implements PayloadCodec {
   }
 }
 
-/** A data converter whose payloads, and whose failures' messages, are encrypted. */
-export function encrypted(ring: KeyRing): DataConverter {
+/** A data converter whose payloads are encrypted when there are keys. */
+export function converter(ring?: KeyRing): DataConverter {
   return { payloadCodecs: [new EncryptionCodec(ring)] };
 }
 

@@ -1,7 +1,7 @@
 /** Everything for servers; `@cronium/client/browser` has what pages may use. */
 
 export { Cronium, type CroniumOptions, type RunOptions } from "./client.js";
-export { EncryptionCodec, encrypted } from "./codec.js";
+export { EncryptionCodec } from "./codec.js";
 export type { TemporalOptions } from "./connection.js";
 export { localStack, optionsFromEnvironment } from "./environment.js";
 export * from "./errors.js";

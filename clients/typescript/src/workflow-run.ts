@@ -35,37 +35,37 @@ export class WorkflowRun extends Execution<GraphResult> {
    *
    * @throws {RequestRefused} it does not wait, was decided already, or not by this person.
    */
-  approve(node: string, said: Said): Promise<void> {
-    return this.#decide({ node, approved: true, ...said });
+  async approve(node: string, said: Said): Promise<void> {
+    await this.#decide({ node, approved: true, ...said });
   }
 
   /** Says no to a node that waits for a yes. */
-  reject(node: string, said: Said): Promise<void> {
-    return this.#decide({ node, approved: false, ...said });
+  async reject(node: string, said: Said): Promise<void> {
+    await this.#decide({ node, approved: false, ...said });
   }
 
   /** Skips a node that has not ended; one that runs is stopped. */
-  skip(node: string, said: Said & { passes?: boolean }): Promise<void> {
-    return this.#update("skip_node", check(validators.NodeOrder, { node, ...said }));
+  async skip(node: string, said: Said & { passes?: boolean }): Promise<void> {
+    await this.#update("skip_node", check(validators.NodeOrder, { node, ...said }));
   }
 
   /** Lets a node that failed run again. */
-  retry(node: string, said: Said): Promise<void> {
-    return this.#update("retry_node", check(validators.NodeOrder, { node, ...said }));
+  async retry(node: string, said: Said): Promise<void> {
+    await this.#update("retry_node", check(validators.NodeOrder, { node, ...said }));
   }
 
   /** Begins no other node; those that run go on. */
-  pause(said: Said): Promise<void> {
-    return this.#update("pause", check(validators.Steering, said));
+  async pause(said: Said): Promise<void> {
+    await this.#update("pause", check(validators.Steering, said));
   }
 
   /** Begins nodes again. */
-  resume(said: Said): Promise<void> {
-    return this.#update("resume", check(validators.Steering, said));
+  async resume(said: Said): Promise<void> {
+    await this.#update("resume", check(validators.Steering, said));
   }
 
-  #decide(said: Decision): Promise<void> {
-    return this.#update("decide", check(validators.Decision, said));
+  async #decide(said: Decision): Promise<void> {
+    await this.#update("decide", check(validators.Decision, said));
   }
 
   async #update(name: string, argument: Decision | NodeOrder | Steering): Promise<void> {
