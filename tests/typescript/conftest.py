@@ -26,7 +26,9 @@ def kept_environment() -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(("CRONIUM_", "TEMPORAL_"))
     }
-    return {**kept, "NEXT_TELEMETRY_DISABLED": "1", "NO_COLOR": "1"}
+    # The command of this checkout, before any other.
+    path = f"{Path(COMMAND).parent}{os.pathsep}{kept.get('PATH', '')}"
+    return {**kept, "PATH": path, "NEXT_TELEMETRY_DISABLED": "1", "NO_COLOR": "1"}
 
 
 def environment(state: Path) -> dict[str, str]:

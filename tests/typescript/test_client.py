@@ -7,7 +7,7 @@ import pytest
 from tests.typescript.conftest import CLIENT, checked, environment, kept_environment
 
 ALONE = ["package", "errors", "environment", "stored", "codec"]
-WITH_STACK = ["events", "logs", "workflows"]
+WITH_STACK = ["events", "logs", "workflows", "schedules"]
 ENCRYPTED = ["encrypted"]
 SECONDS = 60
 """Of each test of a file, however busy the machine is."""

@@ -15,11 +15,13 @@ import type {
   ExecutionResult,
   GraphResult,
   GraphSpec,
+  ScheduleSpec,
 } from "./generated/types.js";
 import * as validators from "./generated/validators.js";
 import type { KeyRing } from "./keys.js";
 import { find } from "./lookup.js";
 import { namedBy, newExecutionId } from "./names.js";
+import { Schedules } from "./schedules.js";
 import { startEvent, startGraph } from "./start.js";
 import type { LogStream } from "./stream.js";
 import { check } from "./validation.js";
@@ -52,6 +54,8 @@ export interface RunOptions {
 
 /** One client serves a whole process; it connects when it is first used. */
 export class Cronium {
+  /** Events and workflows that run by themselves. */
+  readonly schedules: Schedules;
   readonly #temporal: Temporal;
   readonly #gateway: Gateway | undefined;
   readonly #taskQueue: string;
@@ -60,6 +64,7 @@ export class Cronium {
     this.#temporal = new Temporal(options.temporal ?? {}, converter(options.encryption));
     this.#gateway = options.gateway && new Gateway(options.gateway);
     this.#taskQueue = options.taskQueue ?? TASK_QUEUE;
+    this.schedules = new Schedules(this.#temporal, this.#taskQueue);
   }
 
   /**
@@ -126,6 +131,11 @@ export class Cronium {
     const run = await this.execution(ref);
     if (run.kind !== "workflow") throw new RequestRefused("only workflows have approvals");
     await run.approve(node, said);
+  }
+
+  /** Makes or changes a schedule; `schedules` has more to do with them. */
+  schedule(spec: ScheduleSpec): Promise<void> {
+    return this.schedules.apply(spec);
   }
 
   /** The lines of an execution as they come, from `fromSeq` on. */

@@ -18,6 +18,7 @@ export type * from "./generated/types.js";
 export * as validators from "./generated/validators.js";
 export { KeyRing } from "./keys.js";
 export { eventWorkflowId, graphWorkflowId, namedBy, newExecutionId, type Named } from "./names.js";
+export { type ScheduleState, Schedules } from "./schedules.js";
 export { getCronium } from "./singleton.js";
 export { LogStream, type LogStreamOptions } from "./stream.js";
 export * from "./stored/index.js";
