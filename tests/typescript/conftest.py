@@ -67,7 +67,7 @@ def _below(directory: Path) -> list[Path]:
 
 
 def build_once(stamp: Path, digest: str, build: Callable[[], object]) -> None:
-    """Build unless it was built from the same sources; one process at a time does it."""
+    """Build unless it was built from the same sources; one process at a time."""
     stamp.parent.mkdir(exist_ok=True)
     with stamp.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
