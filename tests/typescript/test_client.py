@@ -2,9 +2,17 @@
 
 from pathlib import Path
 
+import docker
 import pytest
 
-from tests.typescript.conftest import CLIENT, checked, environment, kept_environment
+from contracts.names import RUNNER_IMAGE
+from tests.typescript.conftest import (
+    CLIENT,
+    ROOT,
+    checked,
+    environment,
+    kept_environment,
+)
 
 ALONE = ["package", "errors", "environment", "stored", "codec"]
 WITH_STACK = ["events", "logs", "workflows", "schedules"]
@@ -35,6 +43,33 @@ def test_the_client_with_a_stack_that_encrypts(
 ) -> None:
     keys = {"CRONIUM_ENCRYPTION_KEYS_FILE": str(encrypted_state / "keys.json")}
     run(client, name, {**environment(encrypted_state), **keys})
+
+
+def run_on_oldest(client: Path, names: list[str], *options: str) -> None:
+    """Run tests with the Node.js of the runner image, the oldest that is supported."""
+    checked(
+        *("docker", "run", "--rm", "--user", "0", "--entrypoint", "node", *options),
+        *("--volume", f"{ROOT}:{ROOT}:ro", "--workdir", str(client), RUNNER_IMAGE),
+        *("--test", *(f"test/{name}.test.mjs" for name in names)),
+        cwd=client,
+    )
+
+
+def test_the_oldest_node_runs_the_client(
+    client: Path, docker_client: docker.APIClient
+) -> None:
+    version = ("docker", "run", "--rm", "--network", "none", "--entrypoint", "node")
+    assert checked(*version, RUNNER_IMAGE, "--version", cwd=client).startswith("v18.")
+    run_on_oldest(client, ALONE, "--network", "none")
+
+
+def test_the_oldest_node_runs_events(client: Path, state: Path) -> None:
+    run_on_oldest(
+        client,
+        ["events"],
+        *("--network", "host", "--env", f"CRONIUM_STATE_DIR={state}"),
+        *("--volume", f"{state}:{state}:ro"),
+    )
 
 
 def test_no_file_of_tests_is_left_out() -> None:
