@@ -44,10 +44,10 @@ def environment(state: Path) -> dict[str, str]:
     }
 
 
-def checked(*command: str, cwd: Path, **options: Any) -> str:
+def checked(*command: str, cwd: Path, seconds: int = 170, **options: Any) -> str:
     """Run a command that must succeed; what it said is in the failure otherwise."""
     done = subprocess.run(
-        command, cwd=cwd, text=True, capture_output=True, timeout=170, **options
+        command, cwd=cwd, text=True, capture_output=True, timeout=seconds, **options
     )
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}{done.stderr}"
     return done.stdout
