@@ -1,7 +1,7 @@
 // Rows of the app's database become the contract: units, pairs, references to secrets.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { PayloadValidationError, fromStoredEvent, fromStoredJob } from "@cronium/client";
+import { PayloadValidationError, fromStoredEvent, fromStoredJob, fromStoredWorkflow } from "@cronium/client";
 
 const script = {
   id: 31,
@@ -224,4 +224,45 @@ test("a tool action becomes a script of one call, whatever its text", () => {
   const literal = /json\.loads\(([^]*?)\)\n/.exec(event.script)[1];
   assert.deepEqual(JSON.parse(JSON.parse(literal)), parameters);
   assert.match(event.script, /execute_tool_action\("slack", "slack-send-message", config\)/);
+});
+
+test("a stored workflow becomes a graph", () => {
+  const rows = { 31: script, 32: { ...script, id: 32, name: "next" } };
+  const options = { events: (id) => rows[id], servers: () => server };
+  const row = {
+    id: 17,
+    name: "nightly",
+    nodes: [
+      { id: "n1", eventId: 31, position_x: 5 },
+      { id: "n2", eventId: 32 },
+      { id: "n3", eventId: 32 },
+    ],
+    edges: [
+      { sourceNodeId: "n1", targetNodeId: "n2", connectionType: "ON_SUCCESS" },
+      { sourceNodeId: "n1", targetNodeId: "n3", connectionType: "ON_FAILURE" },
+      { sourceNodeId: "n2", targetNodeId: "n3" },
+    ],
+  };
+  const { workflow } = fromStoredWorkflow(row, options);
+  assert.deepEqual(Object.keys(workflow.events), ["31", "32"]);
+  assert.deepEqual(workflow.nodes, [
+    { id: "n1", event: "31", after: [] },
+    { id: "n2", event: "32", after: [{ node: "n1", when: "on_success" }] },
+    {
+      id: "n3",
+      event: "32",
+      after: [
+        { node: "n1", when: "on_failure" },
+        { node: "n2", when: "always" },
+      ],
+    },
+  ]);
+  const moved = fromStoredWorkflow({ ...row, overrideEventServers: true, overrideServerIds: [4] }, options);
+  assert.equal(moved.workflow.events[31].targets[0].name, "edge-a");
+  const lost = { ...row, nodes: [...row.nodes, { id: "n4", eventId: 99 }] };
+  assert.throws(() => fromStoredWorkflow(lost, options), refused("nodes[3].eventId"));
+  const loose = { ...row, edges: [{ sourceNodeId: "n9", targetNodeId: "n1" }] };
+  assert.throws(() => fromStoredWorkflow(loose, options), refused("edges[0].sourceNodeId"));
+  const odd = { ...row, edges: [{ ...row.edges[0], connectionType: "MAYBE" }] };
+  assert.throws(() => fromStoredWorkflow(odd, options), refused("edges"));
 });

@@ -1,7 +1,7 @@
 // Workflows against a real worker: their nodes, their lines, and people who steer them.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { ExecutionNotFound, OrderRefused, PayloadValidationError, RequestRefused, newExecutionId } from "@cronium/client";
+import { ExecutionNotFound, OrderRefused, PayloadValidationError, RequestRefused, fromStoredWorkflow, newExecutionId } from "@cronium/client";
 import { bash, linesOf, newClient, written } from "./ground.mjs";
 
 let cronium;
@@ -135,6 +135,20 @@ test("what does not fit is refused, here or by the executor, with its path", asy
     return true;
   });
   await assert.rejects(cronium.status({ graphId: "ts-graph", executionId: "no" }), ExecutionNotFound);
+});
+
+test("a stored workflow runs as it is", async () => {
+  const rows = {
+    1: { id: 1, name: "one", type: "BASH", content: "cronium_output 5", timeoutValue: 1, timeoutUnit: "MINUTES" },
+    2: { id: 2, name: "two", type: "BASH", content: 'cronium_output "[$(cronium_input)]"', timeoutValue: 60, timeoutUnit: "SECONDS" },
+  };
+  const nodes = [{ id: 11, eventId: 1 }, { id: 12, eventId: 2 }];
+  const edges = [{ sourceNodeId: 11, targetNodeId: 12, connectionType: "ON_SUCCESS" }];
+  const row = { id: 17, name: "stored", nodes, edges };
+  const { workflow } = fromStoredWorkflow(row, { events: (id) => rows[id] });
+  const run = await cronium.runWorkflow(workflow);
+  const { status, output } = await run.result();
+  assert.deepEqual([status, output], ["SUCCESS", [5]]);
 });
 
 test("an event has no approvals", async () => {

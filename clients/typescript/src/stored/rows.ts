@@ -79,6 +79,18 @@ export interface StoredServer {
   password?: string | null;
 }
 
+/** A row of `workflows`, with its nodes and edges. */
+export interface StoredWorkflow {
+  id: Id;
+  name: string;
+  description?: string | null;
+  tags?: string[] | null;
+  overrideEventServers?: boolean | null;
+  overrideServerIds?: Id[] | null;
+  nodes: { id: Id; eventId: Id }[];
+  edges?: { sourceNodeId: Id; targetNodeId: Id; connectionType?: string | null }[] | null;
+}
+
 /** A row of `jobs`. */
 export interface StoredJob {
   id: string;
