@@ -38,7 +38,7 @@ export function fromStoredWorkflow(
   const events: Record<string, EventSpec> = {};
   const nodes = row.nodes.map(({ id, eventId }, index): Node => {
     const stored = mapping.options.events?.(eventId);
-    if (!stored) mapping.refuse(`nodes[${index}].eventId`, `there is no event ${eventId}`);
+    if (!stored) return mapping.refuse(`nodes[${index}].eventId`, `there is no event ${eventId}`);
     events[String(eventId)] ??= overridden(eventOf(stored, mapping, []), row, mapping);
     return {
       id: String(id),
