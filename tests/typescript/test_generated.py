@@ -1,6 +1,7 @@
 """What is generated is up to date, and refuses what the executor refuses."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -147,7 +148,9 @@ def test_what_the_executor_takes_the_client_takes(client: Path) -> None:
 def paths_of_executor(value: Any) -> list[str]:
     with pytest.raises(ValidationError) as caught:
         EventRequest.model_validate(value)
-    return [problem.path for problem in problems_of(caught.value, EventRequest)]
+    paths = [problem.path for problem in problems_of(caught.value, EventRequest)]
+    # Of an action the executor also says of which kind it is.
+    return [re.sub(r"(actions\[\d+]\.)[a-z]+\.", r"\1", path) for path in paths]
 
 
 def test_what_the_client_refuses_the_executor_refuses_at_the_same_place(
@@ -157,8 +160,9 @@ def test_what_the_client_refuses_the_executor_refuses_at_the_same_place(
     for (name, value), problems in zip(BAD.items(), found, strict=True):
         paths = [problem["path"] for problem in problems]
         assert paths, name
-        # Rules over several fields are the executor's alone, and come after these.
-        assert paths == paths_of_executor(value)[: len(paths)], name
+        # Rules over several fields are the executor's alone: it may find more.
+        theirs = paths_of_executor(value)
+        assert paths == [path for path in theirs if path in paths], name
 
 
 def test_no_value_is_echoed(client: Path) -> None:
