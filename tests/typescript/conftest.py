@@ -1,5 +1,6 @@
 """The npm packages, built from this checkout, and a stack of processes beside them."""
 
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -25,7 +26,9 @@ def kept_environment() -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(("CRONIUM_", "TEMPORAL_"))
     }
-    return {**kept, "NEXT_TELEMETRY_DISABLED": "1", "NO_COLOR": "1"}
+    # The command of this checkout, before any other.
+    path = f"{Path(COMMAND).parent}{os.pathsep}{kept.get('PATH', '')}"
+    return {**kept, "PATH": path, "NEXT_TELEMETRY_DISABLED": "1", "NO_COLOR": "1"}
 
 
 def environment(state: Path) -> dict[str, str]:
@@ -41,10 +44,10 @@ def environment(state: Path) -> dict[str, str]:
     }
 
 
-def checked(*command: str, cwd: Path, **options: Any) -> str:
+def checked(*command: str, cwd: Path, seconds: int = 170, **options: Any) -> str:
     """Run a command that must succeed; what it said is in the failure otherwise."""
     done = subprocess.run(
-        command, cwd=cwd, text=True, capture_output=True, timeout=170, **options
+        command, cwd=cwd, text=True, capture_output=True, timeout=seconds, **options
     )
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}{done.stderr}"
     return done.stdout
@@ -64,7 +67,7 @@ def _below(directory: Path) -> list[Path]:
 
 
 def build_once(stamp: Path, digest: str, build: Callable[[], object]) -> None:
-    """Build unless it was built from the same sources; one process at a time does it."""
+    """Build unless it was built from the same sources; one process at a time."""
     stamp.parent.mkdir(exist_ok=True)
     with stamp.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -89,22 +92,37 @@ def client() -> Path:
     return CLIENT
 
 
+@contextlib.contextmanager
+def running(directory: Path, env: dict[str, str]) -> Iterator[Path]:
+    """A background stack with its state in a directory."""
+    (directory / "secrets").mkdir()
+    checked(COMMAND, "dev", "--background", cwd=directory, env=env)
+    yield directory
+    checked(COMMAND, "down", cwd=directory, env=env)
+
+
 @pytest.fixture(scope="session")
 def state(
     docker_client: docker.APIClient, temporal_binary: str, tmp_path_factory: Any
 ) -> Iterator[Path]:
     """The state directory of a background stack."""
     directory: Path = tmp_path_factory.mktemp("state")
-    (directory / "secrets").mkdir()
-    begun = subprocess.run(
-        [COMMAND, "dev", "--background"],
-        env=environment(directory),
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert begun.returncode == 0, begun.stderr
-    yield directory
-    subprocess.run(
-        [COMMAND, "down"], env=environment(directory), check=True, timeout=90
-    )
+    with running(directory, environment(directory)):
+        yield directory
+
+
+@pytest.fixture(scope="session")
+def encrypted_state(
+    docker_client: docker.APIClient, temporal_binary: str, tmp_path_factory: Any
+) -> Iterator[Path]:
+    """The same with payloads that are encrypted."""
+    directory: Path = tmp_path_factory.mktemp("encrypted")
+    env = {
+        **environment(directory),
+        "CRONIUM_ENCRYPTION_KEYS_FILE": str(directory / "keys.json"),
+        # Beside the other stack of this process.
+        "CRONIUM_INSTANCE": f"ts-encrypted-{os.getpid()}",
+    }
+    checked(COMMAND, "keys", "generate", cwd=directory, env=env)
+    with running(directory, env):
+        yield directory
