@@ -116,7 +116,7 @@ def wait_until_up(process: subprocess.Popen[bytes], url: str, log: Path) -> None
 
 def test_the_app_runs_shows_cancels_and_loses_nothing(app: str, tmp_path: Path) -> None:
     done = subprocess.run(
-        ["node", "--test", "--test-timeout=90000", "test/app.test.mjs"],
+        ["node", "--test", "--test-timeout=300000", "test/app.test.mjs"],
         cwd=APP,
         env={**kept_environment(), "APP_URL": app, "SCREENSHOTS": str(tmp_path)},
         text=True,
