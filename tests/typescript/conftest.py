@@ -13,6 +13,8 @@ from typing import Any
 import docker
 import pytest
 
+from contracts.names import LABEL_INSTANCE
+
 ROOT = Path(__file__).parents[2]
 CLIENT = ROOT / "clients" / "typescript"
 COMMAND = str(Path(sys.executable).parent / "cronium")
@@ -93,12 +95,18 @@ def client() -> Path:
 
 
 @contextlib.contextmanager
-def running(directory: Path, env: dict[str, str]) -> Iterator[Path]:
-    """A background stack with its state in a directory."""
+def running(
+    docker_client: docker.APIClient, directory: Path, env: dict[str, str]
+) -> Iterator[Path]:
+    """A background stack with its state in a directory; nothing stays of it."""
     (directory / "secrets").mkdir()
     checked(COMMAND, "dev", "--background", cwd=directory, env=env)
     yield directory
     checked(COMMAND, "down", cwd=directory, env=env)
+    # A worker keeps its network for its next start.
+    ours = {"label": f"{LABEL_INSTANCE}={env['CRONIUM_INSTANCE']}"}
+    for network in docker_client.networks(filters=ours):
+        docker_client.remove_network(network["Id"])
 
 
 @pytest.fixture(scope="session")
@@ -107,7 +115,7 @@ def state(
 ) -> Iterator[Path]:
     """The state directory of a background stack."""
     directory: Path = tmp_path_factory.mktemp("state")
-    with running(directory, environment(directory)):
+    with running(docker_client, directory, environment(directory)):
         yield directory
 
 
@@ -124,5 +132,5 @@ def encrypted_state(
         "CRONIUM_INSTANCE": f"ts-encrypted-{os.getpid()}",
     }
     checked(COMMAND, "keys", "generate", cwd=directory, env=env)
-    with running(directory, env):
+    with running(docker_client, directory, env):
         yield directory
