@@ -7,7 +7,7 @@ DURATION ?= 10m
 COVERED := contracts/*,workflows/*,logstream/*,engines/docker/*
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo down test-setup test chaos soak lint fmt coverage bench histories images seccomp lock docs clean
+.PHONY: help setup demo down test-setup test chaos soak lint fmt coverage bench histories images seccomp client lock docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,10 @@ images: ## Build the runner image if its inputs changed (FORCE=1 in any case)
 
 seccomp: ## Make the seccomp profile from its readable list
 	$(PYTHON) scripts/make_seccomp.py
+
+client: ## Make the TypeScript client's types and validators from the contracts
+	$(BIN)/python -m scripts.make_contracts
+	npm run --silent --prefix clients/typescript generate
 
 lock: ## Resolve the dependencies anew
 	$(PYTHON) -m venv build/lock
