@@ -48,6 +48,7 @@ coverage: test-setup ## Run all tests and hold the core to 90 % coverage
 
 bench: setup ## Measure
 	@$(BIN)/python -m bench; code=$$?; \
+	  $(BIN)/python -m bench.graphs --write || code=$$?; \
 	  $(BIN)/python -m bench.servers --write || code=$$?; exit $$code
 
 docs: ## Write anew what pages take from code: settings, table of helpers

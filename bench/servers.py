@@ -6,21 +6,18 @@ it also measures other sizes, for the slopes that docs/scale.md plans with.
 
 import argparse
 import asyncio
-import datetime
 import os
 
 from rich.console import Console
-from rich.table import Table
 
-from bench import ssh, ssh_rivals
-from bench.__main__ import COLUMNS, PAGE, QUIET_LOAD, cells
+from bench import page, ssh, ssh_rivals
 from bench.fleet import running_fleet
 from bench.local import running
 from bench.measures import Row
 from worker.exit import leave
 
 COUNT, ROUNDS, POOLED_ROUNDS = 200, 3, 40
-TITLE = "## Scripts on servers"
+TITLE = "Scripts on servers"
 
 
 async def measure(
@@ -50,20 +47,6 @@ async def measure(
         return [*ssh.rows(seen, count), pooled, memory], ssh.meaning(seen, fleet)
 
 
-def write(rows: list[Row], meaning: str, load: float) -> None:
-    """Put the section at the end of the page, in the place of an older one."""
-    table = "\n".join(
-        "| " + " | ".join(line) + " |"
-        for line in (COLUMNS, ("---",) * len(COLUMNS), *map(cells, rows))
-    )
-    busy = "" if load <= QUIET_LOAD else f", on a busy machine (load {load:.1f})"
-    page = PAGE.read_text().split(f"\n{TITLE}\n", 1)[0].rstrip("\n")
-    PAGE.write_text(
-        f"{page}\n\n{TITLE}\n\nMeasured on {datetime.date.today()}{busy}.\n\n"
-        f"{table}\n{meaning}"
-    )
-
-
 def main() -> int:
     """Measure and print; 1 when a target was missed."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -76,15 +59,11 @@ def main() -> int:
     rows, meaning = asyncio.run(
         measure(arguments.servers, arguments.rounds, rivals=not arguments.alone)
     )
-    table = Table(*COLUMNS)
-    for row in rows:
-        table.add_row(*cells(row))
     if arguments.write:
-        write(rows, meaning, load)
-    console = Console(width=150)
-    console.print(table)
-    console.print(meaning)
-    return 0 if all(row.reached for row in rows) else 1
+        page.put_section(TITLE, rows, meaning, load)
+    page.show(rows)
+    Console(width=150).print(meaning)
+    return 0 if page.reached(rows) else 1
 
 
 if __name__ == "__main__":
