@@ -57,6 +57,7 @@ COMMANDS = {
         "list": ("cli.executions", "list_"),
         "cancel": ("cli.executions", "cancel"),
         "apply": ("cli.apply", "apply"),
+        "migrate": ("cli.migrate", "migrate"),
     },
     "Local stack": {
         "dev": ("cli.dev", "dev"),

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGES = (
     "contracts", "workflows", "activities", "engines", "logstream", "gateway",
-    "worker", "cli", "schedules",
+    "worker", "cli", "schedules", "migration",
 )  # fmt: skip
 HTTP_LIBRARIES = {"httpx", "httpcore", "h11", "uvicorn"}
 ALLOWED = {
@@ -28,6 +28,7 @@ ALLOWED = {
     "logstream": {"contracts", "orjson", "websockets"},
     "schedules": {"contracts", "temporalio", "cronsim", "yaml"},
     "activities": {"contracts", "engines", "logstream", "temporalio", "orjson"},
+    "migration": {"contracts", "pydantic", "yaml"},
 }
 ONLY_IN = {"docker": "engines/docker/", "asyncssh": "engines/ssh/"}
 NOBODY_IMPORTS = {"worker": {"worker", "cli"}, "cli": {"cli"}}
