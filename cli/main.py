@@ -68,6 +68,7 @@ COMMANDS = {
     "Servers": {
         "worker": ("cli.servers", "worker"),
         "gateway": ("cli.servers", "gateway"),
+        "guard": ("cli.guard", "guard"),
     },
 }
 GROUPS = {

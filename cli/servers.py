@@ -53,7 +53,7 @@ def gateway_config(settings: "Settings") -> "GatewayConfig":
 
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     return GatewayConfig(
-        database_url=settings.gateway.database_url,
+        database_url=_database_url(settings),
         secret=load_or_create_secret(settings.gateway.secret_file),
         secret_file=settings.gateway.secret_file,
         host=settings.gateway.host,
@@ -65,6 +65,15 @@ def gateway_config(settings: "Settings") -> "GatewayConfig":
         retention_days=settings.gateway.retention_days,
         starts=TemporalStarts(settings),
     )
+
+
+def _database_url(settings: "Settings") -> str:
+    file = settings.gateway.database_password_file
+    if file is None:
+        return settings.gateway.database_url
+    from gateway.database import with_password
+
+    return with_password(settings.gateway.database_url, file.read_text().strip())
 
 
 def _serve(settings: "Settings") -> int:

@@ -71,6 +71,11 @@ async def open_database(url: str) -> Database:
     )
 
 
+def with_password(url: str, password: str) -> str:
+    """Return a database's address with the password of its user."""
+    return make_url(url).set(password=password).render_as_string(hide_password=False)
+
+
 def _with_driver(url: str) -> URL:
     parsed = make_url(url)
     parsed = parsed.set(drivername=_DRIVERS.get(parsed.drivername, parsed.drivername))

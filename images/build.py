@@ -36,11 +36,11 @@ class BuildFailed(Exception):
     """The image cannot be built; the text says what to do."""
 
 
-def packages() -> list[str]:
-    """The packages that the Dockerfile names."""
-    found = re.search(r'^ARG PACKAGES="([^"]+)"', DOCKERFILE.read_text(), re.M)
+def packages(dockerfile: Path = DOCKERFILE) -> list[str]:
+    """The packages that a Dockerfile names."""
+    found = re.search(r'^ARG PACKAGES="([^"]+)"', dockerfile.read_text(), re.M)
     if found is None:
-        raise BuildFailed(f'{DOCKERFILE} has no line ARG PACKAGES="…"; restore it.')
+        raise BuildFailed(f'{dockerfile} has no line ARG PACKAGES="…"; restore it.')
     return found[1].split()
 
 
@@ -72,8 +72,8 @@ def have(image: str) -> bool:
     return ask("docker", "image", "inspect", "--format", "{{.Id}}", image) is not None
 
 
-def bootstrap(digest: str) -> None:
-    """Make the base from Debian's package archive and give it to the daemon."""
+def bootstrap(digest: str, names: list[str], image: str = OWN_BASE) -> None:
+    """Make a base from Debian's package archive and give it to the daemon."""
     if shutil.which("docker") is None:
         raise BuildFailed("The docker command is not here; run: make setup")
     if shutil.which("mmdebstrap") is None:
@@ -87,7 +87,7 @@ def bootstrap(digest: str) -> None:
             "mmdebstrap",
             "--quiet",
             "--variant=minbase",
-            f"--include={','.join(packages())}",
+            f"--include={','.join(names)}",
             *excludes,
             f"--customize-hook={STRIP}",
             SUITE,
@@ -97,14 +97,14 @@ def bootstrap(digest: str) -> None:
     )
     label = f"LABEL {LABEL}={digest}"
     taken = subprocess.run(
-        ["docker", "import", "--change", label, "-", OWN_BASE],
+        ["docker", "import", "--change", label, "-", image],
         stdin=maker.stdout,
         stdout=subprocess.DEVNULL,
     )
     if maker.stdout is not None:
         maker.stdout.close()
     if maker.wait() or taken.returncode:
-        ask("docker", "image", "rm", OWN_BASE)
+        ask("docker", "image", "rm", image)
         raise BuildFailed(
             "Debian could not be bootstrapped (its messages are above): "
             "check that this machine reaches a Debian archive."
@@ -119,7 +119,7 @@ def base(digest: str, force: bool) -> str:
         print(
             f"images: no registry gave {PUBLIC_BASE}; bootstrapping Debian", flush=True
         )
-        bootstrap(digest)
+        bootstrap(digest, packages())
     return OWN_BASE
 
 

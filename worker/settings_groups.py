@@ -238,6 +238,9 @@ class GatewaySettings(Group):
         description="SQLAlchemy URL of its database",
         json_schema_extra=derived("`sqlite+aiosqlite:///<state_dir>/gateway.db`"),
     )
+    database_password_file: FilePath | None = Field(
+        None, description="File with the password that `gateway.database_url` lacks"
+    )
     secret_file: Path = Field(
         Path(),
         description="File with the key that signs tokens; made when missing",

@@ -98,6 +98,23 @@ class EgressNetwork:
                     await self._create()
             self._ready = True
 
+    def body(self, subnet: IPv4Network) -> dict[str, Any]:
+        """Return the body of the call that makes the network, but its owner's labels.
+
+        The guard of the Docker socket compares with it what a worker sends.
+        """
+        return {
+            "Name": self.name,
+            "Driver": "bridge",
+            "CheckDuplicate": True,
+            "IPAM": IPAMConfig(pool_configs=[IPAMPool(subnet=str(subnet))]),
+            "Options": {
+                BRIDGE_OPTION: self.bridge,
+                "com.docker.network.bridge.enable_icc": "false",
+            },
+            "Labels": {LABEL_INSTANCE: self._instance, LABEL_ROLE: NETWORK_ROLE},
+        }
+
     def forget(self) -> None:
         """Check everything again at the next use, as after a daemon restart."""
         self._ready = False
@@ -269,21 +286,14 @@ class EgressNetwork:
         return found
 
     async def _create_call(self, subnet: IPv4Network) -> None:
-        pool = IPAMPool(subnet=str(subnet))
+        body = self.body(subnet)
         await self._calls.run(
             lambda client: client.create_network(
-                self.name,
-                driver="bridge",
-                check_duplicate=True,
-                ipam=IPAMConfig(pool_configs=[pool]),
-                options={
-                    BRIDGE_OPTION: self.bridge,
-                    "com.docker.network.bridge.enable_icc": "false",
-                },
-                labels={
-                    LABEL_INSTANCE: self._instance,
-                    LABEL_ROLE: NETWORK_ROLE,
-                    **self._owner.labels(),
-                },
+                body["Name"],
+                driver=body["Driver"],
+                check_duplicate=body["CheckDuplicate"],
+                ipam=body["IPAM"],
+                options=body["Options"],
+                labels={**body["Labels"], **self._owner.labels()},
             )
         )
