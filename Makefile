@@ -7,7 +7,7 @@ DURATION ?= 10m
 COVERED := contracts/*,workflows/*,logstream/*,engines/docker/*
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo down test-setup test chaos soak lint fmt coverage bench histories images image secrets seccomp lock docs clean
+.PHONY: help setup demo down test-setup test deploy-test chaos soak lint fmt coverage bench histories images image secrets seccomp client lock docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,8 +24,11 @@ down: ## Stop what `make demo` started
 test-setup: ## Prepare this checkout for the tests as well
 	@$(PYTHON) scripts/setup.py --tests
 
-test: test-setup ## Run all tests
-	@$(BIN)/python -m pytest -n 2 --dist loadfile tests
+test: test-setup ## Run all tests but those of the deployment
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/deploy tests
+
+deploy-test: test-setup ## Build the image and try the compose file, the guard and clusters
+	@$(BIN)/python -m pytest tests/deploy
 
 chaos: setup ## Kill, cut and fill everything, in the long form
 	@CRONIUM_CHAOS=long $(BIN)/python -m pytest --timeout 1800 tests/chaos
@@ -43,11 +46,13 @@ fmt: ## Put the code into shape
 	$(BIN)/ruff format .
 
 coverage: test-setup ## Run all tests and hold the core to 90 % coverage
-	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term tests
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/deploy --cov --cov-report=term tests
 	$(BIN)/coverage report --include='$(COVERED)' --fail-under=90
 
 bench: setup ## Measure
-	@$(BIN)/python -m bench
+	@$(BIN)/python -m bench; code=$$?; \
+	  $(BIN)/python -m bench.graphs --write || code=$$?; \
+	  $(BIN)/python -m bench.servers --write || code=$$?; exit $$code
 
 docs: ## Write anew what pages take from code: settings, table of helpers
 	@mkdir -p build
@@ -70,6 +75,10 @@ secrets: ## Make the passwords that the prod profile reads as files
 
 seccomp: ## Make the seccomp profile from its readable list
 	$(PYTHON) scripts/make_seccomp.py
+
+client: ## Make the TypeScript client's types and validators from the contracts
+	$(BIN)/python -m scripts.make_contracts
+	npm run --silent --prefix clients/typescript generate
 
 lock: ## Resolve the dependencies anew
 	$(PYTHON) -m venv build/lock

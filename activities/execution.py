@@ -1,6 +1,6 @@
 """Local activities around an execution: admission at its start, record at its end."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from temporalio import activity
@@ -14,6 +14,10 @@ from contracts.runs import ADMIT_EXECUTION, RECORD_EXECUTION, Admission
 from engines.messages import check_messages
 
 
+async def _nothing(request: EventRequest, workflow_id: str, run_id: str) -> None:
+    return
+
+
 @dataclass(frozen=True, slots=True)
 class ExecutionActivities:
     """What a workflow worker answers from its own settings.
@@ -21,6 +25,8 @@ class ExecutionActivities:
     Args:
         admission: The operator's settings; `logs_url` may hold `{execution}`.
         check: Raises when the event asks for more than the operator allows.
+        guard: Raises when something in a request of that workflow and run must not be
+            where it is.
         record: Hands a record to the log way, durably; False when it cannot.
         clock: Seconds since 1970.
     """
@@ -29,17 +35,20 @@ class ExecutionActivities:
     check: Callable[[EventRequest], None]
     record: Callable[[ExecutionRecord], bool]
     clock: Callable[[], float]
+    guard: Callable[[EventRequest, str, str], Awaitable[None]] = _nothing
 
     @activity.defn(name=ADMIT_EXECUTION.name)
     async def admit_execution(self, request: EventRequest) -> Admission:
         """Check a request: ceilings, templates; tell the workflow the settings."""
+        info = activity.info()
+        workflow_id, run_id = info.workflow_id or "", info.workflow_run_id or ""
         try:
+            await self.guard(request, workflow_id, run_id)
             self.check(request)
             # A message that cannot be written is told before anything runs.
             check_messages(request.event)
         except CroniumError as error:
             raise application_error(error) from None
-        info = activity.info()
         self.record(
             ExecutionRecord(
                 execution_id=request.execution_id,
@@ -50,8 +59,8 @@ class ExecutionActivities:
                 trigger=request.trigger,
                 status=Status.RUNNING,
                 timestamp=self.clock(),
-                workflow_id=info.workflow_id or "",
-                run_id=info.workflow_run_id or "",
+                workflow_id=workflow_id,
+                run_id=run_id,
             )
         )
         url = self.admission.logs_url.replace("{execution}", request.execution_id)

@@ -5,6 +5,8 @@ from contracts.events import EventSpec
 from contracts.results import EXIT_CANCELLED, EXIT_TIMEOUT, Status
 from engines.places import Engine, SandboxExit
 
+MOST_SHOWN = 5
+
 
 def judge(
     engine: Engine,
@@ -27,6 +29,37 @@ def judge(
     """
     if end is None:
         return Status.FAILURE, None, stopped
+    status, code, error = _judged(engine, event, end, stopped, cancelled, tail)
+    if error is not None and end.leftovers:
+        error = error.model_copy(
+            update={"hint": f"{error.hint} {survivors(end.leftovers)}".strip()}
+        )
+    return status, code, error
+
+
+def survivors(leftovers: tuple[str, ...]) -> str:
+    """Say which processes could not be ended, without their command lines.
+
+    Args:
+        leftovers: Each as `pid user command`.
+    """
+    named = [" of ".join(process.split(" ")[:2]) for process in leftovers]
+    shown = ", ".join(named[:MOST_SHOWN])
+    more = f" and {len(named) - MOST_SHOWN} more" if len(named) > MOST_SHOWN else ""
+    return (
+        f"Still there, since the account may not end it: process {shown}{more}; "
+        "end it by hand, the log has the command."
+    )
+
+
+def _judged(
+    engine: Engine,
+    event: EventSpec,
+    end: SandboxExit,
+    stopped: ErrorInfo | None,
+    cancelled: bool,
+    tail: list[str],
+) -> tuple[Status, int | None, ErrorInfo | None]:
     if stopped is not None:
         if cancelled:
             return Status.CANCELLED, EXIT_CANCELLED, stopped

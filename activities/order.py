@@ -1,5 +1,6 @@
 """From a request to a session: environment, secrets, documents, labels, log."""
 
+import asyncio
 import shutil
 import time
 from abc import ABC, abstractmethod
@@ -29,6 +30,9 @@ from engines.ssh import SshEngine, SshPlace
 from logstream import Redactor, RunLog, SpoolDirectory
 
 TOKEN_NAME = "CRONIUM_EXECUTION_TOKEN"
+UNREACHABLE = {
+    "CRONIUM_NO_CHANNEL": "a script that runs as another user (runAs) has none"
+}
 # Output appears as it is written, and the sandbox's root is read-only.
 BASE_ENV = {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 
@@ -93,7 +97,7 @@ class SessionFactory(ABC):
         # A script that runs already was given what is in its directory, whatever the
         # secrets' names mean by now: that is what must be masked.
         given = await self.given(run) if resume else {}
-        plain, secret = self._environment(run, given)
+        plain, secret = await asyncio.to_thread(self._environment, run, given)
         # A script that runs already has its token.
         token = "" if resume else new_token()
         env = {
@@ -101,7 +105,7 @@ class SessionFactory(ABC):
             **plain,
             **secret,
             **_own_env(run),
-            **(channel_environment(token) if _reachable(run) else {}),
+            **(channel_environment(token) if _reachable(run) else UNREACHABLE),
         }
         known = token or given.get(TOKEN_NAME, "")
         redactor = Redactor([*secret.values(), known])
@@ -208,6 +212,7 @@ def _own_env(run: RunRequest) -> dict[str, str]:
         "CRONIUM_EVENT_NAME": event.name,
         "CRONIUM_ATTEMPT": str(run.attempt),
         "CRONIUM_RUN_DIR": names.RUN_DIRECTORY,
+        **_scheduled(run, "CRONIUM_SCHEDULED_FOR"),
     }
 
 
@@ -223,7 +228,14 @@ def _event_document(run: RunRequest) -> dict[str, Any]:
         "attempt": run.attempt,
         "maxAttempts": run.max_attempts,
         "tags": event.tags,
+        **_scheduled(run, "scheduledFor"),
     }
+
+
+def _scheduled(run: RunRequest, name: str) -> dict[str, str]:
+    """The time that a scheduled run stands for, which a backfill puts in the past."""
+    moment = run.request.scheduled_for
+    return {name: moment} if moment else {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,6 @@ sessions, and the next worker process takes their sandboxes over.
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
@@ -26,7 +25,6 @@ from activities.order import SessionFactory
 from activities.session import Session
 from contracts import names
 from contracts.errors import (
-    CroniumError,
     EngineUnavailable,
     HostNotReady,
     LogStorageFull,
@@ -299,9 +297,11 @@ class ScriptActivities:
             return
 
         async def remove() -> None:
-            with contextlib.suppress(CroniumError):
-                # What cannot be removed now is the janitor's.
+            try:
                 await place.remove(sandbox)
+            except Exception as error:
+                # What cannot be removed now is the janitor's.
+                logger.info("%s is removed later: %s", sandbox.name, known(error))
             self.sessions.forget(key)
 
         task = self._releases[key] = asyncio.create_task(remove())

@@ -347,6 +347,8 @@ class Session:
         )
         if error is not None and stopped is None:
             self._output.notice(error.text)
+        for process in end.leftovers if end is not None else ():
+            self._output.notice(f"could not be ended: process {process}")
         return RunOutcome(
             status=status,
             exit_code=code,
@@ -387,9 +389,9 @@ class Session:
     async def _remove(self, sandbox: Sandbox) -> None:
         try:
             await self._engine.remove(sandbox)
-        except CroniumError as error:
+        except Exception as error:
             # The outcome is more than a clean host: the janitor comes by later.
-            logger.warning("%s", error)
+            logger.warning("%s", known(error))
 
     async def _unless_ended(self, task: "asyncio.Future[Value]") -> Value:
         await first_of(task, self._stop, self._detach)

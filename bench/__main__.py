@@ -2,27 +2,19 @@
 
 import argparse
 import asyncio
-import datetime
 import os
-import platform
 from collections.abc import Awaitable, Callable
 from functools import partial
-from pathlib import Path
 
-import docker
 from rich.console import Console
-from rich.table import Table
 
-from bench import calls, measures
+from bench import calls, measures, page
 from bench.local import Local, running
 from bench.measures import Row
 from worker.exit import leave
 
 Work = Callable[[], Awaitable[Row]]
 
-PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
-COLUMNS = ("What", "Ours", "Instead", "Compared", "To reach", "Reached")
-QUIET_LOAD = 1.0
 MEANING = """
 The rival and ours run in turns, so that noise of the machine meets both. *Start to
 result* is what a client waits: Temporal, our worker, the sandbox and the log, with the
@@ -81,29 +73,6 @@ async def measure(quick: bool, only: str = "") -> list[Row]:
     return rows
 
 
-def cells(row: Row) -> tuple[str, ...]:
-    """Return a row's texts."""
-    reached = {True: "yes", False: "no", None: "–"}[row.reached]
-    return row.name, row.ours, row.rival, row.compared, row.target, reached
-
-
-def page(rows: list[Row], command: str, load: float) -> str:
-    """Return docs/performance.md."""
-    engine = docker.from_env().version()["Version"]
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    busy = "" if load <= QUIET_LOAD else f" The machine was busy (load {load:.1f})."
-    table = "\n".join(
-        "| " + " | ".join(line) + " |"
-        for line in (COLUMNS, ("---",) * len(COLUMNS), *map(cells, rows))
-    )
-    return (
-        "# Performance\n\n"
-        f"Measured on {datetime.date.today()} by `{command}`: {os.cpu_count()} cores, "
-        f"{memory:.0f} GiB, Linux {platform.release().split('-')[0]}, "
-        f"Docker Engine {engine}.{busy}\n\n{table}\n{MEANING}"
-    )
-
-
 def main() -> int:
     """Measure and report; 1 when a target was missed."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -119,13 +88,10 @@ def main() -> int:
     rows = asyncio.run(measure(chosen.quick, chosen.only))
     if not rows:
         parser.error("no measurement has such a name; `calls in bash` is one")
-    table = Table(*COLUMNS)
-    for row in rows:
-        table.add_row(*cells(row))
-    Console().print(table)
+    page.show(rows)
     if not (chosen.quick or chosen.only):
-        PAGE.write_text(page(rows, "make bench", load))
-    return 0 if all(row.reached is not False for row in rows) else 1
+        page.put_head(rows, MEANING, load)
+    return 0 if page.reached(rows) else 1
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ SAFE_ENGINE, SAFE_RUNC = (29, 7), (1, 2, 8)
 LEAST_PYTHON = (3, 11)
 WARN_FREE_BYTES, LEAST_FREE_BYTES = 5 << 30, 1 << 30
 CLOCK_SECONDS = 5.0
+KEY_DAYS = 365
 
 
 class Verdict(StrEnum):
@@ -52,6 +53,7 @@ async def all_checks(
     yield python()
     yield Check("Settings", Verdict.OK, f"state in {settings.state_dir}")
     yield disk(settings.state_dir)
+    yield encryption(settings.encryption.keys_file)
     async for check in docker_checks(settings):
         yield check
     async for check in stack_checks(settings, stack):
@@ -77,6 +79,27 @@ def disk(state_dir: Path) -> Check:
         return Check("Disk", Verdict.OK, detail)
     verdict = Verdict.WARN if free >= LEAST_FREE_BYTES else Verdict.FAIL
     return Check("Disk", verdict, detail, "Free space, or move CRONIUM_STATE_DIR.")
+
+
+def encryption(keys_file: Path | None) -> Check:
+    """Check the keys that encrypt what Temporal stores."""
+    from worker.codec.keys import read_keys
+
+    if keys_file is None:
+        return Check("Encryption", Verdict.OK, "off: Temporal stores plain text")
+    try:
+        found = read_keys(keys_file)
+    except CroniumError as error:
+        return failed("Encryption", error)
+    active = found.find(found.active)
+    made = active.created if active else None
+    detail = f"{found.active} writes, {len(found.keys)} can be read"
+    if made is not None and (datetime.now(UTC) - made).days > KEY_DAYS:
+        hint = "`cronium keys rotate` makes a new one; the old one stays and reads."
+        return Check(
+            "Encryption", Verdict.WARN, f"{detail}; made {made:%Y-%m-%d}", hint
+        )
+    return Check("Encryption", Verdict.OK, detail)
 
 
 async def docker_checks(settings: "Settings") -> AsyncIterator[Check]:

@@ -6,6 +6,7 @@ Everything is checked here, before anything is started; each problem is said wit
 path of its field.
 """
 
+import copy
 import json
 import re
 from collections.abc import Sequence
@@ -61,7 +62,7 @@ def request_of_file(file: Path, options: RunOptions, execution_id: str) -> Event
     Raises:
         InvalidRequest: With everything that is wrong.
     """
-    return _request(_event_of(file, "event", options.type), options, execution_id)
+    return _request(event_of(file, "event", options.type), options, execution_id)
 
 
 def request_of_code(code: str, options: RunOptions, execution_id: str) -> EventRequest:
@@ -72,6 +73,21 @@ def request_of_code(code: str, options: RunOptions, execution_id: str) -> EventR
     """
     event = {"id": "inline", "name": "inline", "type": "bash", "script": code}
     return _request(event, options, execution_id)
+
+
+def event_fields(event: dict[str, Any], file: Path) -> dict[str, Any]:
+    """Return the fields of an event, with the files that it names put in.
+
+    Args:
+        event: As it was read.
+        file: Where it stands; the others are beside it.
+
+    Raises:
+        InvalidRequest: A file cannot be read; paths begin with `event`.
+    """
+    whole = copy.deepcopy(event)
+    complete_event(whole, file, "event", 0)
+    return whole
 
 
 def slug(text: str) -> str:
@@ -195,7 +211,7 @@ def _secret_variable(text: str) -> dict[str, str]:
     return {"name": name, "secret": secret or name}
 
 
-def _event_of(
+def event_of(
     file: Path, path: str, kind: str | None = None, depth: int = 0
 ) -> dict[str, Any]:
     """Return the event of a file, with the files that it names put in.
@@ -207,8 +223,8 @@ def _event_of(
         depth: How many events start each other before it.
     """
     if file.suffix.lower() in EVENT_SUFFIXES:
-        event = _read_event(file, path)
-        _complete(event, file, path, depth)
+        event = read_mapping(file, path)
+        complete_event(event, file, path, depth)
     else:
         place = f"{path}.script" if depth else "script"
         script = read_text(file, place, limits.MAX_SCRIPT_BYTES)
@@ -218,7 +234,7 @@ def _event_of(
     return event
 
 
-def _complete(event: dict[str, Any], file: Path, path: str, depth: int) -> None:
+def complete_event(event: dict[str, Any], file: Path, path: str, depth: int) -> None:
     """Put in what stands in other files, beside this one."""
     given = [name for name in SCRIPT_FILE if name in event]
     if given:
@@ -247,12 +263,12 @@ def _complete_action(action: dict[str, Any], file: Path, path: str, depth: int) 
                 f"event files start each other more than {limits.MAX_ACTION_NESTING} "
                 f"deep (the last is {name}): perhaps in a circle",
             )
-        action["event"] = _event_of(file.parent / name, f"{path}.event", depth=depth)
+        action["event"] = event_of(file.parent / name, f"{path}.event", depth=depth)
     elif isinstance(action.get("event"), dict):
-        _complete(action["event"], file, f"{path}.event", depth)
+        complete_event(action["event"], file, f"{path}.event", depth)
 
 
-def _read_event(file: Path, path: str) -> dict[str, Any]:
+def read_mapping(file: Path, path: str) -> dict[str, Any]:
     text = read_text(file, path, MAX_FILE_BYTES)
     try:
         # Every JSON text is YAML, but for tabs; the JSON parser also is far quicker.

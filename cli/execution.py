@@ -3,24 +3,28 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from cli.errors import Interrupted, InvalidRequest
 from cli.follow import LogFollower, LogUnavailable, token
-from cli.lines import LinePrinter
 from cli.terminal import below_interrupt
 from contracts import names
 from contracts.errors import (
     CeilingExceeded,
     CroniumError,
     ErrorInfo,
+    InlineSecretRefused,
     RequestRefused,
     SecretUnavailable,
     TemplateInvalid,
 )
 from contracts.events import EventRequest
+from contracts.graph_events import events_of
+from contracts.graphs import GraphRequest, GraphResult
+from contracts.inline_secrets import refuse_inline_secrets
+from contracts.logs import LogLine
 from contracts.results import EXIT_CANCELLED, ExecutionResult, Status
 from contracts.validation import Problem
 
@@ -39,6 +43,7 @@ REFUSALS = frozenset(
         names.PAYLOAD_ERROR_TYPE,
         RequestRefused.__name__,
         CeilingExceeded.__name__,
+        InlineSecretRefused.__name__,
         SecretUnavailable.__name__,
         TemplateInvalid.__name__,
     }
@@ -60,21 +65,36 @@ class LeftRunning(Interrupted):
         )
 
 
+class Printer(Protocol):
+    """Shows the lines of a log."""
+
+    def print(self, lines: Iterable[LogLine]) -> None:
+        """Show some lines."""
+
+    def close(self) -> None:
+        """Show that there are no more."""
+
+
+Result = TypeVar("Result")
+
+
 @dataclass(slots=True)
-class Execution:
+class Execution(Generic[Result]):
     """One execution that was started.
 
     Args:
-        request: What runs.
+        execution_id: Which one.
         handle: Its workflow.
         stack: Where it runs.
         say: Takes remarks for the person in front.
+        cancelled: Makes the result of one that was cancelled before it began.
     """
 
-    request: EventRequest
-    handle: "WorkflowHandle[Any, ExecutionResult]"
+    execution_id: str
+    handle: "WorkflowHandle[Any, Result]"
     stack: "Stack"
     say: Callable[[str], None]
+    cancelled: Callable[[], Result]
 
     def links(self, *, private: bool) -> dict[str, str]:
         """Return where a person can look at it.
@@ -83,14 +103,14 @@ class Execution:
             private: Whether only that person sees the links: then they open the log
                 without asking for a token.
         """
-        found = self.stack.links(self.request.execution_id, self.handle.id)
+        found = self.stack.links(self.execution_id, self.handle.id)
         with contextlib.suppress(LogUnavailable):
             if private:
-                secret = token(self.stack, self.request.execution_id)
+                secret = token(self.stack, self.execution_id)
                 found["Logs"] += f"#token={secret}"
         return found
 
-    async def attend(self, printer: LinePrinter) -> ExecutionResult:
+    async def attend(self, printer: Printer) -> Result:
         """Print the lines live and return the result; Ctrl-C cancels the run.
 
         Raises:
@@ -100,7 +120,7 @@ class Execution:
         """
         left = asyncio.Event()
         result = asyncio.ensure_future(self._result())
-        follower = LogFollower(self.stack, self.request.execution_id)
+        follower = LogFollower(self.stack, self.execution_id)
         viewing = asyncio.ensure_future(_print_all(follower, printer))
         leaving = asyncio.ensure_future(left.wait())
         try:
@@ -109,7 +129,7 @@ class Execution:
                     (result, leaving), return_when=asyncio.FIRST_COMPLETED
                 )
                 if not result.done():
-                    raise LeftRunning(self.request.execution_id)
+                    raise LeftRunning(self.execution_id)
                 found = result.result()
                 await self._last_lines(viewing, follower, left)
                 return found
@@ -164,9 +184,9 @@ class Execution:
             waiting += 0.1
         problem = _problem(viewing, follower)
         if problem:
-            self.say(f"{problem}; later: cronium logs {self.request.execution_id}")
+            self.say(f"{problem}; later: cronium logs {self.execution_id}")
 
-    async def _result(self) -> ExecutionResult:
+    async def _result(self) -> Result:
         from temporalio.client import WorkflowFailureError
         from temporalio.exceptions import is_cancelled_exception
         from temporalio.service import RPCError, RPCStatusCode
@@ -178,7 +198,7 @@ class Execution:
                 return await self.handle.result()
             except WorkflowFailureError as error:
                 if is_cancelled_exception(error.cause):
-                    return _cancelled(self.request)
+                    return self.cancelled()
                 raise refusal(error.cause) from None
             except RPCError as error:
                 if error.status not in passing:
@@ -194,45 +214,73 @@ async def start(
     stack: "Stack",
     request: EventRequest,
     say: Callable[[str], None],
-) -> Execution:
+) -> Execution[ExecutionResult]:
     """Start `EventWorkflow`; the same execution id is started once.
 
     Raises:
         TemporalUnavailable: Nobody answers.
         ExecutionFailed: Temporal refused the start.
+        InvalidRequest: A credential is in the request, and nothing is encrypted here.
     """
-    from temporalio.client import WorkflowHandle
-    from temporalio.common import (
-        Priority,
-        WorkflowIDConflictPolicy,
-        WorkflowIDReusePolicy,
+    workflow_id = names.workflow_id(request.event.id, request.execution_id)
+    handle = await launch(
+        settings, stack, names.EVENT_WORKFLOW, request, workflow_id, say
     )
+    return Execution(
+        request.execution_id, handle, stack, say, lambda: _cancelled(request)
+    )
+
+
+async def launch(
+    settings: "Settings",
+    stack: "Stack",
+    workflow: str,
+    request: EventRequest | GraphRequest,
+    workflow_id: str,
+    say: Callable[[str], None],
+) -> "WorkflowHandle[Any, Any]":
+    """Start a workflow once, and return its handle.
+
+    Raises:
+        TemporalUnavailable: Nobody answers.
+        ExecutionFailed: Temporal refused the start.
+    """
+    from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
     from temporalio.exceptions import WorkflowAlreadyStartedError
     from temporalio.service import RPCError
 
+    from workflows.priorities import priority_of
+
+    if settings.encryption.keys_file is None:
+        # Before Temporal has it: what is stored there once, stays.
+        _refuse_inline_secrets(request)
     client = await connect(settings, stack)
-    workflow_id = names.workflow_id(request.event.id, request.execution_id)
     links = stack.links(request.execution_id, workflow_id)
-    handle: WorkflowHandle[Any, ExecutionResult]
+    result_type: type[Any] = ExecutionResult
+    title = ""
+    if isinstance(request, GraphRequest):
+        result_type, title = GraphResult, request.workflow.name
+    else:
+        title = request.event.name
     try:
-        handle = await client.start_workflow(
-            names.EVENT_WORKFLOW,
+        handle: WorkflowHandle[Any, Any] = await client.start_workflow(
+            workflow,
             request,
             id=workflow_id,
             task_queue=settings.temporal.task_queue,
-            result_type=ExecutionResult,
+            result_type=result_type,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            static_summary=request.event.name,
+            static_summary=title,
             static_details=f"[Log of this execution]({links['Logs']})",
-            priority=Priority(priority_key=request.priority),
+            priority=priority_of(request),
         )
     except WorkflowAlreadyStartedError:
         say("this execution id was started before: showing that execution")
-        handle = client.get_workflow_handle(workflow_id, result_type=ExecutionResult)
+        handle = client.get_workflow_handle(workflow_id, result_type=result_type)
     except RPCError as error:
         raise ExecutionFailed(f"Temporal refused the start: {error.message}") from None
-    return Execution(request, handle, stack, say)
+    return handle
 
 
 async def connect(settings: "Settings", stack: "Stack") -> "Client":
@@ -246,6 +294,20 @@ async def connect(settings: "Settings", stack: "Stack") -> "Client":
     return await connect_temporal(
         settings, stack.temporal, stack.namespace, patience=CONNECT_SECONDS
     )
+
+
+def _refuse_inline_secrets(request: EventRequest | GraphRequest) -> None:
+    found = (
+        events_of(request.workflow, "workflow")
+        if isinstance(request, GraphRequest)
+        else [("event", request.event)]
+    )
+    try:
+        for path, event in found:
+            refuse_inline_secrets(event, path)
+    except InlineSecretRefused as error:
+        problem = Problem(path="", message=str(error))
+        raise InvalidRequest([problem], hint=error.user_hint) from None
 
 
 def refusal(cause: BaseException | None) -> CroniumError:
@@ -278,7 +340,7 @@ def _cancelled(request: EventRequest) -> ExecutionResult:
     )
 
 
-async def _print_all(follower: LogFollower, printer: LinePrinter) -> None:
+async def _print_all(follower: LogFollower, printer: Printer) -> None:
     async for lines in follower.batches():
         # In a thread: a reader that pauses must not stop us from hearing Ctrl-C.
         await asyncio.to_thread(printer.print, lines)

@@ -13,6 +13,7 @@ from cli.errors import EXIT_FAILURE, problem_at
 from cli.options import AsJson, Config, ExecutionId, StateDir, load
 from cli.outcome import MOST_ROWS, print_links, print_result, status_text
 from cli.terminal import answers, facts, note, safe, table
+from contracts.names import is_graph
 from contracts.results import ExecutionResult, Status, TargetResult
 
 if TYPE_CHECKING:
@@ -98,11 +99,16 @@ def _with_client(work: Any, config: Any, state_dir: Any, *arguments: Any) -> int
 
 
 async def _status(client: "Client", stack: "Stack", wanted: str, as_json: bool) -> int:
-    from cli.lookup import event_of, status_of
+    from cli.lookup import event_of, execution_id_of, open_execution, status_of
 
-    handle = await _handle(client, stack, wanted)
+    handle = await open_execution(client, stack, wanted)
+    if is_graph(handle.id):
+        from cli.workflow_calls import show_run
+
+        await show_run(stack, handle, as_json)
+        return 0
     described = await handle.describe()
-    execution_id = _execution_id(handle.id)
+    execution_id = execution_id_of(handle)
     links = stack.links(execution_id, handle.id)
     if described.status is None or described.status.name != "RUNNING":
         result = await _result(handle)
@@ -167,8 +173,10 @@ async def _list(
 
 
 async def _cancel(client: "Client", stack: "Stack", wanted: str) -> int:
-    handle = await _handle(client, stack, wanted)
-    execution_id = _execution_id(handle.id)
+    from cli.lookup import execution_id_of, open_execution
+
+    handle = await open_execution(client, stack, wanted)
+    execution_id = execution_id_of(handle)
     described = await handle.describe()
     if described.status is not None and described.status.name == "RUNNING":
         await handle.cancel()
@@ -179,26 +187,6 @@ async def _cancel(client: "Client", stack: "Stack", wanted: str) -> int:
     print(f"{execution_id} {result.status.value}", file=sys.stdout)
     # Cancelled as wished, or over before: both leave nothing running.
     return 0 if result.status.final else EXIT_FAILURE
-
-
-async def _handle(
-    client: "Client", stack: "Stack", wanted: str
-) -> "WorkflowHandle[Any, ExecutionResult]":
-    from temporalio.service import RPCError, RPCStatusCode
-
-    from cli.lookup import find_workflow, unknown
-
-    workflow_id = await find_workflow(client, stack, wanted)
-    handle: WorkflowHandle[Any, ExecutionResult] = client.get_workflow_handle(
-        workflow_id, result_type=ExecutionResult
-    )
-    try:
-        await handle.describe()
-    except RPCError as error:
-        if error.status is RPCStatusCode.NOT_FOUND:
-            raise unknown(wanted, []) from None
-        raise
-    return handle
 
 
 async def _result(
@@ -256,12 +244,6 @@ def _status_word(word: str | None) -> Status | None:
         return Status(word.upper())
     except ValueError:
         raise problem_at("--status", f"expected one of {', '.join(Status)}") from None
-
-
-def _execution_id(workflow_id: str) -> str:
-    from contracts import names
-
-    return names.execution_of(workflow_id) or workflow_id
 
 
 def _print_json(value: Any) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,7 +24,8 @@ TEST_SECONDS = 30.0
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="Id of the hook.")]
 File = Annotated[
-    Path, typer.Argument(metavar="FILE", help="Event (.yaml, .json) or script.")
+    Path,
+    typer.Argument(metavar="FILE", help="Event, workflow (.yaml, .json) or script."),
 ]
 NewId = Annotated[
     str | None, typer.Option("--id", metavar="ID", help="Default: the event's id.")
@@ -109,7 +111,7 @@ def add(
     config: Config = None,
     state_dir: StateDir = None,
 ) -> int:
-    """Make a webhook that starts an event; its secret is shown this once.
+    """Make a webhook that starts an event or workflow; its secret is shown this once.
 
     Examples:
 
@@ -117,10 +119,7 @@ def add(
 
       cronium hook add ci.sh --signature github --pass-header X-GitHub-Event
     """
-    from cli.event_file import RunOptions, request_of_file
-
-    options = RunOptions(targets=target or (), servers=servers)
-    event = request_of_file(file, options, "unused").event
+    identifier, started = _started(file, target or (), servers)
     given: dict[str, Any] = {
         "signatures": signature,
         "allowFrom": allow_from,
@@ -129,8 +128,8 @@ def add(
         "toleranceSeconds": _seconds(tolerance, "--tolerance"),
     }
     fields = {
-        "id": id or event.id,
-        "event": event,
+        "id": id or identifier,
+        **started,
         "user": user,
         "priority": priority,
         "enabled": not off,
@@ -148,6 +147,28 @@ def add(
     else:
         found = _call("POST", "", config, state_dir, json=body)
     return _print_secret(found, as_json)
+
+
+def _started(
+    file: Path, targets: Sequence[str], servers: Path | None
+) -> tuple[str, dict[str, Any]]:
+    """Return the id of what a file describes, and the field that holds it."""
+    from cli.event_file import (
+        EVENT_SUFFIXES,
+        RunOptions,
+        read_mapping,
+        request_of_file,
+    )
+    from cli.graph_file import graph_of_file
+
+    if file.suffix.lower() in EVENT_SUFFIXES and "nodes" in read_mapping(file, "file"):
+        if targets:
+            raise problem_at("--target", "a workflow's events name their own targets")
+        graph = graph_of_file(file, servers)
+        return graph.id, {"workflow": graph}
+    options = RunOptions(targets=targets, servers=servers)
+    event = request_of_file(file, options, "unused").event
+    return event.id, {"event": event}
 
 
 def list_(
@@ -168,12 +189,12 @@ def list_(
     if not found:
         note("No webhooks.")
         return 0
-    shown = table(("Hook", "Event", "User", "State", "Signed", "From"), fold=("From",))
+    shown = table(("Hook", "Starts", "User", "State", "Signed", "From"), fold=("From",))
     for item in found:
         hook = item["hook"]
         shown.add_row(
             Text(hook["id"]),
-            Text(hook["event"]["id"]),
+            Text((hook["workflow"] or hook["event"])["id"]),
             Text(hook["user"]),
             "on" if hook["enabled"] else "off",
             Text(", ".join(hook["signatures"])),
@@ -300,10 +321,12 @@ def _place(identifier: str) -> str:
 
 def _rows(found: dict[str, Any]) -> list[tuple[str, Text]]:
     hook = found["hook"]
+    kind = "Workflow" if hook["workflow"] else "Event"
+    starts = hook["workflow"] or hook["event"]
     rows = [
         ("Hook", hook["id"] + ("" if hook["enabled"] else " (off)")),
         ("Address", found["url"]),
-        ("Event", f"{hook['event']['name']} ({hook['event']['id']})"),
+        (kind, f"{starts['name']} ({starts['id']})"),
         ("User", hook["user"]),
         ("Signed", ", ".join(hook["signatures"])),
         ("Tolerance", f"{hook['toleranceSeconds']} s"),

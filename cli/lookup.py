@@ -4,18 +4,19 @@ import asyncio
 import difflib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cli.errors import NotFound
 from contracts import names
+from contracts.graph_results import GraphResult
 from contracts.results import ExecutionResult, Status
 
 if TYPE_CHECKING:
-    from temporalio.client import Client, WorkflowExecution
+    from temporalio.client import Client, WorkflowExecution, WorkflowHandle
 
     from cli.stack import Stack
 
-QUERY = f'WorkflowType="{names.EVENT_WORKFLOW}"'
+QUERY = f'WorkflowType IN ("{names.EVENT_WORKFLOW}", "{names.GRAPH_WORKFLOW}")'
 # How far back an id without an event's name in front is looked for.
 MOST_SCANNED = 2_000
 CALL_TIMEOUT = timedelta(seconds=5)
@@ -60,8 +61,10 @@ async def newest(
     return sorted(found[:limit], key=lambda row: row.started, reverse=True)
 
 
-async def find_workflow(client: "Client", stack: "Stack", wanted: str) -> str:
-    """Return the workflow id of an execution.
+async def find_workflow(
+    client: "Client", stack: "Stack", wanted: str
+) -> tuple[str, str | None]:
+    """Return workflow id and run id of an execution; the latter when it matters.
 
     Args:
         client: Temporal.
@@ -71,19 +74,56 @@ async def find_workflow(client: "Client", stack: "Stack", wanted: str) -> str:
     Raises:
         NotFound: The message names the closest ids that are known.
     """
-    if names.execution_of(wanted) is not None:
-        return wanted
+    if names.is_execution(wanted):
+        return wanted, None
     from_gateway = await _ask_gateway(stack, wanted)
     if from_gateway:
         return from_gateway
     known: list[str] = []
     async for workflow in client.list_workflows(QUERY, limit=MOST_SCANNED):
-        execution = names.execution_of(workflow.id)
+        execution = names.execution_of(workflow.id, workflow.run_id)
         if execution == wanted:
-            return workflow.id
+            return workflow.id, workflow.run_id
         if execution is not None:
             known.append(execution)
     raise unknown(wanted, known)
+
+
+async def open_execution(
+    client: "Client", stack: "Stack", wanted: str
+) -> "WorkflowHandle[Any, Any]":
+    """Return the handle of an execution, of the run that is meant.
+
+    Raises:
+        NotFound: The message names the closest ids that are known.
+    """
+    from temporalio.service import RPCError, RPCStatusCode
+
+    workflow_id, run_id = await find_workflow(client, stack, wanted)
+    kind: type[Any] = result_type_of(workflow_id)
+    handle = client.get_workflow_handle(workflow_id, run_id=run_id, result_type=kind)
+    try:
+        found = await handle.describe()
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise unknown(wanted, []) from None
+        raise
+    if names.moment_of(workflow_id) is None:
+        return handle
+    # The id that people see is made of the run's as well.
+    info = found.raw_description.workflow_execution_info
+    return client.get_workflow_handle(
+        workflow_id,
+        run_id=found.run_id,
+        first_execution_run_id=info.first_run_id or found.run_id,
+        result_type=kind,
+    )
+
+
+def execution_id_of(handle: "WorkflowHandle[Any, Any]") -> str:
+    """Return the id of the execution behind a handle of `open_execution`."""
+    first_run = handle.first_execution_run_id or ""
+    return names.execution_of(handle.id, first_run) or handle.id
 
 
 def unknown(wanted: str, known: list[str]) -> NotFound:
@@ -98,8 +138,8 @@ def unknown(wanted: str, known: list[str]) -> NotFound:
 
 
 def event_of(workflow_id: str) -> str:
-    """Return the event id inside a workflow id."""
-    return workflow_id.removeprefix("event:").rpartition(":")[0]
+    """Return the id of event or graph inside a workflow id."""
+    return names.subject_of(workflow_id) or workflow_id
 
 
 def status_of(workflow: "WorkflowExecution") -> Status | None:
@@ -115,6 +155,11 @@ def status_of(workflow: "WorkflowExecution") -> Status | None:
     if word == "COMPLETED":
         return Status(written[0]) if written and written[0] in list(Status) else None
     return ENDS.get(word, Status.FAILURE)
+
+
+def result_type_of(workflow_id: str) -> type[Any]:
+    """Return what the result of a workflow is."""
+    return GraphResult if names.is_graph(workflow_id) else ExecutionResult
 
 
 async def _rows(
@@ -133,12 +178,12 @@ async def _row(client: "Client", workflow: "WorkflowExecution") -> Row:
     ]
     if status is None:
         handle = client.get_workflow_handle(
-            workflow.id, run_id=workflow.run_id, result_type=ExecutionResult
+            workflow.id, run_id=workflow.run_id, result_type=result_type_of(workflow.id)
         )
         result = await handle.result(rpc_timeout=CALL_TIMEOUT)
-        status, codes = result.status, [result.exit_code]
+        status, codes = result.status, [getattr(result, "exit_code", None)]
     return Row(
-        execution_id=names.execution_of(workflow.id) or workflow.id,
+        execution_id=names.execution_of(workflow.id, workflow.run_id) or workflow.id,
         event_id=event_of(workflow.id),
         workflow_id=workflow.id,
         status=status,
@@ -148,7 +193,9 @@ async def _row(client: "Client", workflow: "WorkflowExecution") -> Row:
     )
 
 
-async def _ask_gateway(stack: "Stack", execution_id: str) -> str | None:
+async def _ask_gateway(
+    stack: "Stack", execution_id: str
+) -> tuple[str, str | None] | None:
     from urllib.parse import quote
 
     import httpx
@@ -161,7 +208,12 @@ async def _ask_gateway(stack: "Stack", execution_id: str) -> str | None:
         async with http_client(stack.gateway, 3.0) as http:
             url = f"{stack.gateway}/api/executions/{quote(execution_id, safe='')}"
             answer = await http.get(url, headers=headers)
-            found = answer.json().get("workflowId") if answer.is_success else None
+            known = answer.json() if answer.is_success else {}
     except (httpx.HTTPError, httpx.InvalidURL, LogUnavailable, ValueError):
         return None
-    return found or None
+    workflow_id = known.get("workflowId")
+    if not workflow_id:
+        return None
+    # One time of a schedule may have been run again by hand: then the id is not enough.
+    scheduled = names.moment_of(workflow_id) is not None
+    return workflow_id, known.get("runId") if scheduled else None

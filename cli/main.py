@@ -56,6 +56,8 @@ COMMANDS = {
         "status": ("cli.executions", "status"),
         "list": ("cli.executions", "list_"),
         "cancel": ("cli.executions", "cancel"),
+        "apply": ("cli.apply", "apply"),
+        "migrate": ("cli.migrate", "migrate"),
     },
     "Local stack": {
         "dev": ("cli.dev", "dev"),
@@ -71,10 +73,16 @@ COMMANDS = {
 }
 GROUPS = {
     "Run": {
+        "workflow": ("cli.workflow", "build"),
         "var": ("cli.variables", "build"),
+        "schedule": ("cli.schedule", "build"),
         "hook": ("cli.hooks", "build"),
     },
-    "Servers": {"token": ("cli.tokens", "build")},
+    "Servers": {
+        "token": ("cli.tokens", "build"),
+        "keys": ("cli.keys", "build"),
+        "codec": ("cli.codec", "build"),
+    },
     "Servers over SSH": {
         "server": ("cli.server", "build"),
         "ssh": ("cli.ssh", "build"),

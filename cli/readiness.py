@@ -21,7 +21,8 @@ class Readiness:
 
     def __init__(self, stack: StackRecord) -> None:
         self._stack = stack
-        self.waiting: dict[str, str] = dict.fromkeys(PARTS, "does not answer yet")
+        parts = (*PARTS, "codec") if stack.codec else PARTS
+        self.waiting: dict[str, str] = dict.fromkeys(parts, "does not answer yet")
         """Part → why it is not ready."""
 
     async def wait(

@@ -36,6 +36,8 @@ class StackRecord(BaseModel):
     gateway: str
     worker: str
     """Where the worker answers /ready."""
+    codec: str = ""
+    """Where the codec server answers; "" without encryption."""
     log: str = ""
     """File with the output of all parts; "" when they print on a terminal."""
     parts: dict[str, int] = {}

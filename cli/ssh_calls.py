@@ -30,7 +30,7 @@ async def engine(settings: "Settings") -> "AsyncIterator[SshEngine]":
     from worker.compose import secret_sources, ssh_config
 
     secrets = SecretStore(*secret_sources(settings))
-    made = SshEngine(ssh_config(settings), secrets)
+    made = SshEngine(ssh_config(settings, settings.instance), secrets)
     try:
         yield made
     finally:

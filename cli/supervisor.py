@@ -18,6 +18,7 @@ from worker.settings import Settings, child_environment
 
 # With -P the directory the command is called in cannot shadow our modules.
 OURS = (sys.executable, "-P", "-m", "cli.main")
+CODEC = (*OURS, "codec", "serve")
 POLL_SECONDS = 0.05
 TEMPORAL_UI_PORT, TEMPORAL_PORT = 8233, 7233
 STOP_MARGIN_SECONDS = 15.0
@@ -52,6 +53,7 @@ class Supervisor:
         log: str,
         say: Say,
     ) -> None:
+        encrypted = settings.encryption.keys_file is not None
         ports = choose(
             wishes,
             {
@@ -59,6 +61,7 @@ class Supervisor:
                 "ui": TEMPORAL_UI_PORT,
                 "gateway": settings.gateway.port,
                 "worker": settings.worker.health_port,
+                "codec": settings.codec.port,
             },
         )
         self._temporal = ports["temporal"]
@@ -70,6 +73,7 @@ class Supervisor:
             gateway=f"http://{LOOPBACK}:{ports['gateway']}",
             worker=f"http://{LOOPBACK}:{ports['worker']}",
             log=log,
+            codec=f"http://{LOOPBACK}:{ports['codec']}" if encrypted else "",
         )
         environment = child_environment(
             **_part_settings(settings, self.record, ports, config)
@@ -80,11 +84,14 @@ class Supervisor:
             for spec in (
                 ChildSpec(
                     "temporal",
-                    temporal_command(self._state, self._temporal, ports["ui"]),
+                    temporal_command(
+                        self._state, self._temporal, ports["ui"], self.record.codec
+                    ),
                     environment,
                 ),
                 ChildSpec("gateway", (*OURS, "gateway"), environment),
                 ChildSpec("worker", (*OURS, "worker"), environment, drain),
+                *([ChildSpec("codec", CODEC, environment)] if encrypted else ()),
             )
         ]
 
@@ -110,15 +117,15 @@ class Supervisor:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, on_signal)
         record.write(self._state, self.record)
-        temporal, gateway, worker = self._children
-        temporal.start()
-        gateway.start()
+        temporal, gateway, worker, *others = self._children
+        for child in (temporal, gateway, *others):
+            child.start()
         worker.start(self._temporal_listens)
         announcing = asyncio.ensure_future(started())
         await stop.wait()
         announcing.cancel()
         # The worker drains into gateway and Temporal: these must outlive it.
-        for child in (worker, gateway, temporal):
+        for child in (worker, *others, gateway, temporal):
             await child.stop()
         await asyncio.gather(announcing, return_exceptions=True)
         return not hurry.is_set()
@@ -136,8 +143,16 @@ class Supervisor:
         record.write(self._state, self.record)
 
 
-def temporal_command(state_dir: Path, port: int, ui_port: int) -> list[str]:
+def temporal_command(
+    state_dir: Path, port: int, ui_port: int, codec: str = ""
+) -> list[str]:
     """Return the command of Temporal's dev server.
+
+    Args:
+        state_dir: Where its database is.
+        port: Where it listens.
+        ui_port: Where its web UI listens.
+        codec: Address of the codec server that the web UI asks; "" is none.
 
     Raises:
         StackFailed: Its program is not installed.
@@ -156,6 +171,8 @@ def temporal_command(state_dir: Path, port: int, ui_port: int) -> list[str]:
         command += ["--sqlite-pragma", pragma]
     for value in DYNAMIC_CONFIG:
         command += ["--dynamic-config-value", value]
+    if codec:
+        command += ["--ui-codec-endpoint", codec]
     return [*command, "--ui-disable-news-fetch"]
 
 
@@ -173,9 +190,23 @@ def _part_settings(
         "CRONIUM_GATEWAY_PORT": str(ports["gateway"]),
         "CRONIUM_WORKER_HEALTH_PORT": str(ports["worker"]),
         "PYTHONUNBUFFERED": "1",
+        **_codec_settings(stack, ports),
     }
     if settings.log_format == "auto":
         variables["CRONIUM_LOG_FORMAT"] = "console"
     if config is not None:
         variables["CRONIUM_CONFIG"] = str(config.absolute())
     return variables
+
+
+def _codec_settings(stack: record.StackRecord, ports: dict[str, int]) -> dict[str, str]:
+    if not stack.codec:
+        return {}
+    origins = [f"http://{name}:{ports['ui']}" for name in (LOOPBACK, "localhost")]
+    return {
+        "CRONIUM_CODEC_HOST": LOOPBACK,
+        "CRONIUM_CODEC_PORT": str(ports["codec"]),
+        "CRONIUM_CODEC_ORIGINS": ",".join(origins),
+        # The browser of whoever started the stack has no token of ours.
+        "CRONIUM_CODEC_TRUST_OWN_USER": "true",
+    }

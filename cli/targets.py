@@ -11,13 +11,19 @@ from contracts.servers import ServerSpec
 PATH = "event"
 
 
-def resolve(event: dict[str, Any], wanted: Sequence[str], servers: Path | None) -> None:
+def resolve(
+    event: dict[str, Any],
+    wanted: Sequence[str],
+    servers: Path | None,
+    path: str = PATH,
+) -> None:
     """Write the targets of an event out, and those of the events it starts.
 
     Args:
         event: As it was read; is changed.
         wanted: Targets of the command line, which win over those of the event.
         servers: The inventory; it is read when a name is to be looked up.
+        path: Where the event stands.
 
     Raises:
         InvalidRequest: A target is not known.
@@ -31,7 +37,7 @@ def resolve(event: dict[str, Any], wanted: Sequence[str], servers: Path | None) 
 
     if wanted:
         event["targets"] = list(wanted)
-    _resolve(event, PATH, inventory, "--target" if wanted else "")
+    _resolve(event, path, inventory, "--target" if wanted else "")
 
 
 def _resolve(

@@ -3,6 +3,7 @@
     CroniumError
     ├── RequestRefused            the request cannot be run as it is
     │   ├── CeilingExceeded       asks for more than the operator allows
+    │   ├── InlineSecretRefused   has a credential in it, and nothing is encrypted
     │   ├── HttpRequestInvalid    no request can be made of URL, template or header
     │   ├── SecretUnavailable     a named secret does not exist on the worker
     │   ├── TemplateInvalid       a message's template cannot be rendered
@@ -19,7 +20,8 @@
     │   │       ├── SshIdleTimeout     a live connection went silent
     │   │       ├── SshTotalTimeout    all steps together took too long
     │   │       └── SshBreakerOpen     it failed too often and is left alone a while
-    │   │   └── HostNotReady      this host takes no runs now, another may
+    │   │   ├── HostNotReady      this host takes no runs now, another may
+    │   │   └── SecretsUnavailable  the source of secrets does not answer
     │   ├── EngineNotHardened     a limit is not enforced on this host
     │   ├── EgressUnavailable     the filtered network cannot be made
     │   ├── ImageMissing          the image is not there and may not be pulled
@@ -50,7 +52,8 @@
     └── LogStorageFull            no room for log lines on this host
 
 `ScriptError` names what a script did, `HttpError` how an HTTP request failed; they are
-data in a result, never an exception. Those of SSH are in `contracts.server_errors`.
+data in a result, never an exception. Those of SSH are in `contracts.server_errors`,
+those of encryption in `contracts.encryption_errors`.
 """
 
 from enum import StrEnum
@@ -146,6 +149,16 @@ class CeilingExceeded(RequestRefused):
     hint = "Lower the value in the event, or ask the operator to raise the ceiling."
 
 
+class InlineSecretRefused(RequestRefused):
+    """A credential stands in the request, and Temporal would store it as plain text."""
+
+    hint = (
+        "Name a secret instead (`{secret: NAME}`), or turn encryption on for whoever "
+        "starts runs and for the workers (CRONIUM_ENCRYPTION_KEYS_FILE). A request "
+        "that got as far as Temporal is stored there: change that credential."
+    )
+
+
 class HttpRequestInvalid(RequestRefused):
     """No request can be made of the event's URL, headers, body or templates."""
 
@@ -219,6 +232,12 @@ class HostNotReady(EngineUnavailable):
     """This host takes no runs now; another one may."""
 
     hint = "Ask the worker's /ready: it names the failing part."
+
+
+class SecretsUnavailable(EngineUnavailable):
+    """The source of secrets does not answer, or refuses the worker."""
+
+    hint = "Look at the address, the service token and the log of `secrets.url`."
 
 
 class EngineNotHardened(EngineError):

@@ -17,6 +17,7 @@ from contracts.base import WireModel
 from contracts.fanout import FanOut, Target, most_targets, name_of
 from contracts.http import HttpRequestSpec
 from contracts.identity import Identifier, Tag
+from contracts.schedule_link import Scheduled
 from contracts.servers import ServerSpec
 from contracts.wire_text import json_size, utf8_size
 
@@ -322,10 +323,9 @@ EventAction.model_rebuild(_types_namespace={"EventSpec": EventSpec})
 EventSpec.model_rebuild(force=True)
 
 
-class EventRequest(WireModel):
+class EventRequest(Scheduled):
     """One execution of one event: the only argument of `EventWorkflow`."""
 
-    execution_id: Identifier
     event: EventSpec
     input: Any = None
     """Any JSON value; the script reads it from /run/cronium/input.json."""

@@ -8,13 +8,17 @@ import ipaddress
 import re
 from datetime import datetime
 from enum import StrEnum
+from itertools import chain
 from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from contracts.base import WireModel
 from contracts.events import EventSpec
+from contracts.graph_events import events_of
+from contracts.graphs import GraphSpec
 from contracts.identity import Identifier
+from contracts.inline_secrets import inline_secrets
 from contracts.limits import KIB, MAX_INPUT_BYTES
 
 DEFAULT_HOOK_BODY_BYTES = 256 * KIB
@@ -62,9 +66,11 @@ class HookSpec(WireModel):
     """One hook: what it starts and which calls it takes."""
 
     id: Identifier
-    event: EventSpec
+    event: EventSpec | None = None
     """What each call starts. Its targets must be written out: the gateway knows no
     inventory."""
+    workflow: GraphSpec | None = None
+    """Or a graph of events, instead of one."""
     user: Identifier = "local"
     """Whose executions they are."""
     priority: int = Field(3, ge=1, le=5)
@@ -119,13 +125,33 @@ class HookSpec(WireModel):
         return values
 
     @model_validator(mode="after")
+    def _starts_one_thing(self) -> Self:
+        if (self.event is None) == (self.workflow is None):
+            raise ValueError("give either `event` or `workflow`, and not both")
+        return self
+
+    @model_validator(mode="after")
     def _targets_are_written_out(self) -> Self:
-        for number, target in enumerate(self.event.targets or []):
+        targets = self.event.targets if self.event else None
+        for number, target in enumerate(targets or []):
             if isinstance(target, str):
                 raise ValueError(
                     f"event.targets[{number}]: expected a server's description; "
                     "`cronium hook add` puts those of the inventory in"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _holds_no_credential(self) -> Self:
+        # The gateway keeps what a hook starts as it is, whatever Temporal encrypts.
+        events = [("event", self.event)] if self.event is not None else []
+        if self.workflow is not None:
+            events += events_of(self.workflow, "workflow")
+        for path in chain.from_iterable(inline_secrets(e, p) for p, e in events):
+            raise ValueError(
+                f"{path}: a credential would be kept readable; expected the name of a "
+                "secret"
+            )
         return self
 
     @property

@@ -137,3 +137,43 @@ EGRESS_POOL = ("10.213.0.0/16", "172.29.192.0/18", "192.168.192.0/20")
 Three ranges that few networks use, one in each of the private ones: a host may have a
 route to all of another.
 """
+
+# Of one graph. A node takes three events of history at the least, and Temporal ends a
+# workflow at 51,200; a thousand nodes with retries stay far below.
+MAX_NODES = 1_000
+MAX_EDGES = 5_000
+MAX_NODE_ID_LENGTH = 60
+MAX_CASES = 50
+# Graphs inside graphs; the outermost is level 1.
+MAX_GRAPH_DEPTH = 4
+# Of all of them together, the events of maps included.
+MAX_NODES_IN_ALL = 2_000
+MAX_EXPRESSION_CHARS = 2_000
+MAX_MAP_ITEMS = 10_000
+# More items than this are spread over child workflows with histories of their own.
+MAX_PART_ITEMS = 500
+DEFAULT_PARALLEL = 50
+MAX_PARALLEL = 500
+MAX_WAIT_SECONDS = 366 * 86_400.0
+MAX_APPROVERS = 50
+MAX_WHY_CHARS = 2_000
+MAX_CONCURRENT_RUNS = 1_000
+# The ordered outputs of a map, and what an execution's result keeps of all nodes.
+MAX_MAP_OUTPUT_BYTES = 256 * KIB
+MAX_GRAPH_OUTPUTS_BYTES = 768 * KIB
+MAX_GRAPH_ROWS_BYTES = 768 * KIB
+
+# Temporal adds the time to a schedule's id, and the execution's id must hold both.
+MAX_SCHEDULE_ID_LENGTH = 64
+MAX_CRONS = 10
+MIN_EVERY_SECONDS = 1
+MAX_EVERY_SECONDS = 366 * 86_400
+MAX_JITTER_SECONDS = 86_400
+# Temporal takes no shorter one.
+MIN_CATCH_UP_SECONDS = 10
+DEFAULT_CATCH_UP_SECONDS = 300
+MAX_CATCH_UP_SECONDS = 366 * 86_400
+MAX_RUNS = 1_000_000
+MAX_DESCRIPTION_CHARS = 1_000
+# Temporal buffers so many starts of one schedule.
+MAX_BACKFILL_RUNS = 1_000

@@ -8,6 +8,11 @@ from contracts.limits import MAX_ID_LENGTH
 TASK_QUEUE = "cronium"
 EVENT_WORKFLOW = "EventWorkflow"
 SHARD_WORKFLOW = "FanOutShard"
+GRAPH_WORKFLOW = "GraphWorkflow"
+GRAPH_PART_WORKFLOW = "GraphPart"
+"""A graph inside a node, or some of the items of a map."""
+GATE_WORKFLOW = "Gate"
+"""Counts the runs of one concurrency key."""
 SHARD_REPORT = "shard_report"
 """Signal from a shard to its parent."""
 SHARD_STEERING = "steer"
@@ -15,6 +20,9 @@ SHARD_STEERING = "steer"
 
 PAYLOAD_ERROR_TYPE = "PayloadValidationError"
 """Failure type of a request that does not fit the contract (given by the SDK)."""
+
+MAX_TARGET_LENGTH = 150
+"""Characters of a target's name; the gateway stores 200."""
 
 LOCAL_TARGET = "local"
 """Name of the one target of an event that runs in a container."""
@@ -54,6 +62,11 @@ LABEL_VIEW = LABEL_PREFIX + "view"
 
 _ID = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 ID_PATTERN = f"^{_ID}$"
+# Temporal appends the time to the ids of workflows that a schedule starts.
+_MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
+_WORKFLOW = re.compile(
+    rf"(?:event|graph):(?P<first>{_ID}):(?P<last>{_ID}?)(?:-(?P<moment>{_MOMENT}))?"
+)
 ENV_NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
 SECRET_NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_.-]*$"
 RESERVED_ENV_PREFIX = "CRONIUM_"
@@ -98,6 +111,45 @@ def workflow_id(event_id: str, execution_id: str) -> str:
     return f"event:{event_id}:{execution_id}"
 
 
+def graph_id(workflow_id: str, execution_id: str) -> str:
+    """Return the workflow id of one execution of a graph.
+
+    Args:
+        workflow_id: Id of the graph, as its users know it.
+        execution_id: Which run of it.
+    """
+    return f"graph:{workflow_id}:{execution_id}"
+
+
+def graph_part_id(workflow: str, place: str) -> str:
+    """Return the workflow id of a part of a graph: a node's own graph, or items."""
+    return f"{workflow}:part-{place}"
+
+
+def node_target(place: str, server: str | None = None) -> str:
+    """Return the name of a graph's target, under which its lines stand in the log.
+
+    Args:
+        place: The node, after the nodes that it is inside of: `build`, `each[17]`,
+            `release/check`.
+        server: Of an event on several servers.
+    """
+    name = place if server is None else f"{place}/{server}"
+    if len(name) <= MAX_TARGET_LENGTH:
+        return name
+    # The end says most; the digest keeps two long names apart.
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{digest}…{name[-(MAX_TARGET_LENGTH - len(digest) - 1) :]}"
+
+
+def gate_id(user: str, key: str) -> str:
+    """Return the workflow id of what counts the runs of a concurrency key.
+
+    Keys are made of inputs: they are hashed, since ids are never encrypted.
+    """
+    return f"gate:{user}:{hashlib.sha256(key.encode()).hexdigest()[:32]}"
+
+
 def shard_id(workflow: str, index: int) -> str:
     """Return the workflow id of one part of a fan-out."""
     return f"{workflow}:shard-{index}"
@@ -121,10 +173,44 @@ def is_start(activity: str, start: str) -> bool:
     return activity == start or activity.startswith(start + "/")
 
 
-def execution_of(workflow: str) -> str | None:
-    """Return the execution id inside a workflow id, or None for foreign workflows."""
-    match = re.fullmatch(rf"event:{_ID}:({_ID})", workflow)
-    return match.group(1) if match else None
+def execution_of(workflow: str, run_id: str = "") -> str | None:
+    """Return the execution id that a workflow has, or None for foreign workflows.
+
+    Args:
+        workflow: Its id.
+        run_id: Its first run's id. Those that a schedule started have an id only
+            together with it, since one time may be run again by hand; without it None
+            is returned for them.
+    """
+    match = _WORKFLOW.fullmatch(workflow)
+    if match is None:
+        return None
+    if match["moment"] is None:
+        return match["last"]
+    moment = re.sub("[-:]", "", match["moment"])
+    return f"{match['last']}-{moment}-{run_id[-8:]}" if run_id else None
+
+
+def is_execution(workflow: str) -> bool:
+    """Whether a workflow id is that of an execution."""
+    return _WORKFLOW.fullmatch(workflow) is not None
+
+
+def subject_of(workflow: str) -> str | None:
+    """Return the id of the event or graph inside a workflow id, or None."""
+    match = _WORKFLOW.fullmatch(workflow)
+    return match["first"] if match else None
+
+
+def moment_of(workflow: str) -> str | None:
+    """Return the time that a scheduled execution stands for: UTC, ISO; else None."""
+    match = _WORKFLOW.fullmatch(workflow)
+    return match["moment"] if match else None
+
+
+def is_graph(workflow: str) -> bool:
+    """Whether a workflow id is that of a graph's execution."""
+    return workflow.startswith("graph:") and is_execution(workflow)
 
 
 def run_key(

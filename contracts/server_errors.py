@@ -97,3 +97,5 @@ def _with_heirs(kind: type[CroniumError]) -> set[str]:
 
 ENGINE_AWAY_TYPES = frozenset(_with_heirs(EngineUnavailable))
 """Types of all errors that say: the place is not there now, and may come back."""
+UNREACHABLE_TYPES = frozenset(_with_heirs(SshUnavailable))
+"""Those that say it of a server."""

@@ -16,6 +16,9 @@ from contracts.limits import KIB, MAX_NAME_LENGTH, MAX_TAGS
 
 MAX_SECRET_CHARS = 64 * KIB
 MAX_JUMPS = 4
+# A server of flesh and blood is up again after a reboot within some minutes.
+UNREACHABLE_SECONDS = 300.0
+MAX_UNREACHABLE_SECONDS = 86_400.0
 MAX_HOST_KEYS = 16
 # The field separators of known_hosts, user@host and command lines stay out.
 ADDRESS_PATTERN = r"^[A-Za-z0-9_:][A-Za-z0-9._:%-]*$"
@@ -102,6 +105,9 @@ class Deadlines(WireModel):
     """How long an answer on a live connection may take."""
     total_seconds: Seconds = 60.0
     """Everything until the server can be used: waiting for a turn, tries, jumps."""
+    unreachable_seconds: float | None = Field(None, ge=0, le=MAX_UNREACHABLE_SECONDS)
+    """How long a server that cannot be reached is tried again before a script began.
+    None: `UNREACHABLE_SECONDS` when it is the only one, else three tries in a row."""
 
 
 class Endpoint(WireModel):

@@ -30,6 +30,10 @@ class ShardRequest(WireModel):
     """How many servers of other parts had failed when this one began."""
     rows_bytes: int
     """How much its rows may take of the result, outputs apart."""
+    node: str = ""
+    """Name of the graph's node that it is of; "" when the execution is one event."""
+    earlier: int = 0
+    """Tries of an earlier round of the node."""
 
 
 class ShardReport(TolerantModel):

@@ -61,6 +61,9 @@ def path_of(location: Sequence[str | int]) -> str:
 def _problem(item: Mapping[str, Any], model: type[BaseModel]) -> Problem:
     # Which form of a union was meant is no part of a path: those are in brackets.
     location = tuple(part for part in item["loc"] if not str(part).startswith("<"))
+    if location and (field := model.model_fields.get(str(location[0]))):
+        # Of a field that was left out pydantic gives the name in Python.
+        location = (field.alias or location[0], *location[1:])
     message = str(item["msg"]).removeprefix("Value error, ")
     cause = item.get("ctx", {}).get("error")
     if isinstance(cause, MisplacedValue):

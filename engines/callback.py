@@ -53,9 +53,9 @@ class CallbackSender:
         """
         body, cut = body_of(result)
         timestamp = str(int(self.poster.clock()))
-        key = self.secrets.resolve(action.secret).encode()
+        key = (await self.secrets.value(action.secret)).encode()
         headers = [
-            *self._headers(action),
+            *await self._headers(action),
             ("X-Cronium-Timestamp", timestamp),
             ("X-Cronium-Signature", signature(key, timestamp, body)),
             ("X-Cronium-Delivery", delivery_id),
@@ -65,9 +65,9 @@ class CallbackSender:
             action.url, body, headers, action.timeout_seconds, "the callback"
         )
 
-    def _headers(self, action: CallbackAction) -> Fields:
+    async def _headers(self, action: CallbackAction) -> Fields:
         own = [
-            (header.name, self.secrets.resolve(header.secret).strip())
+            (header.name, (await self.secrets.value(header.secret)).strip())
             if header.secret is not None
             else (header.name, header.value or "")
             for header in action.headers

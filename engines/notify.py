@@ -102,7 +102,7 @@ class Notifier:
             DeliveryFailed: It was not taken.
         """
         if target.secret is not None:
-            url = self._secrets.resolve(target.secret).strip()
+            url = (await self._secrets.value(target.secret)).strip()
         else:
             url = checked(str(target.url), target.label)
         await self.send_to(

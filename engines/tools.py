@@ -97,7 +97,7 @@ class ToolActions:
             DeliveryRefused: It was not taken.
         """
         tool = tool.strip().lower()
-        address = self._address(tool, action)
+        address = (await self.secrets.value(self._secret(tool, action))).strip()
         if tool == "email":
             more = await self._mail(address, config)
         elif tool in ("slack", "discord") and address.startswith(
@@ -108,7 +108,8 @@ class ToolActions:
             more = await self._message(tool, address, config)
         return {"success": True, "tool": tool, "action": action, **more}
 
-    def _address(self, tool: str, action: str) -> str:
+    def _secret(self, tool: str, action: str) -> str:
+        """Return the name of the secret with a tool's address."""
         known = self.config.secrets
         if tool not in known:
             there = ", ".join(sorted(known)) or "none"
@@ -117,7 +118,7 @@ class ToolActions:
             )
         if action not in {SEND, *SAME_ACTION.get(tool, ())}:
             raise ToolUnknown(f"{tool} has no action {action[:100]!r}; it has: {SEND}")
-        return self.secrets.resolve(known[tool]).strip()
+        return known[tool]
 
     async def _mail(self, address: str, config: dict[str, Any]) -> dict[str, Any]:
         unknown = sorted(set(config) - MAIL_FIELDS)

@@ -4,7 +4,8 @@ What a caller may not see does not exist for that caller: the answer for another
 execution is the answer for an unknown one.
 """
 
-from urllib.parse import urlsplit
+from ipaddress import ip_address
+from urllib.parse import SplitResult, urlsplit
 
 from starlette.requests import HTTPConnection
 
@@ -60,13 +61,25 @@ def check_origin(connection: HTTPConnection) -> None:
     """Raise OriginRefused for a page that is neither ours nor of a known origin.
 
     Browsers ask nobody before they open a WebSocket, so CORS does not cover it.
-    Programs that are no browsers name no origin.
+    Programs that are no browsers name no origin. On one machine, by its loopback name,
+    an app under development is no stranger.
     """
     origin = connection.headers.get("origin")
     if origin is None or origin in services_of(connection).config.cors_origins:
         return
-    if urlsplit(origin).netloc.lower() != connection.headers.get("host", "").lower():
+    theirs = urlsplit(origin)
+    ours = urlsplit("//" + connection.headers.get("host", ""))
+    same = theirs.netloc.lower() == ours.netloc.lower()
+    if not same and not (_is_loopback(theirs) and _is_loopback(ours)):
         raise OriginRefused
+
+
+def _is_loopback(parts: SplitResult) -> bool:
+    try:
+        host = parts.hostname or ""
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def may_see(claims: Claims, execution_id: str, user: str) -> bool:
@@ -79,7 +92,7 @@ def may_see(claims: Claims, execution_id: str, user: str) -> bool:
             return bool(user) and claims.subject == user
         case Scope.EXECUTION:
             return claims.subject == execution_id
-        case Scope.INGEST:
+        case Scope.INGEST | Scope.CODEC:
             return False
 
 

@@ -15,6 +15,7 @@ from fastapi import APIRouter, Header, Path, Request
 from pydantic import ValidationError
 
 from contracts.events import EventRequest, Trigger
+from contracts.graphs import GraphRequest
 from contracts.hooks import DEFAULT_HOOK_BODY_BYTES, HookAccepted, is_allowed
 from contracts.signatures import SIGNATURE_HEADER, is_signed, signature
 from contracts.validation import problems_of, sentence
@@ -208,16 +209,20 @@ def _prove_nothing(request: Request, body: bytes) -> None:
     is_signed(given, [signature(secret, "0", body) for secret in _NOBODY])
 
 
-def _order(hook: Hook, execution_id: str, value: Any) -> EventRequest:
+def _order(hook: Hook, execution_id: str, value: Any) -> EventRequest | GraphRequest:
     spec = hook.spec
+    fields: dict[str, Any] = {
+        "execution_id": execution_id,
+        "input": value,
+        "trigger": Trigger.WEBHOOK,
+        "user": spec.user,
+        "priority": spec.priority,
+    }
     try:
-        return EventRequest(
-            execution_id=execution_id,
-            event=spec.event,
-            input=value,
-            trigger=Trigger.WEBHOOK,
-            user=spec.user,
-            priority=spec.priority,
-        )
+        if spec.workflow is not None:
+            return GraphRequest(workflow=spec.workflow, **fields)
+        assert spec.event is not None
+        return EventRequest(event=spec.event, **fields)
     except ValidationError as error:
-        raise HookInputRefused(sentence(problems_of(error, EventRequest))) from None
+        model = EventRequest if spec.workflow is None else GraphRequest
+        raise HookInputRefused(sentence(problems_of(error, model))) from None

@@ -31,6 +31,8 @@ class Scope(StrEnum):
     """Read the executions of one user; read and write the user's variables."""
     EXECUTION = "execution"
     """Read one execution."""
+    CODEC = "codec"
+    """Have the codec server open and seal payloads; good for nothing here."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 `make setup` runs it with the system's Python. Every step looks first and does nothing
 when there is nothing to do, so it can run before each start. With `--tests` it also
-brings what only the tests need: PostgreSQL, Node.js and a TypeScript compiler.
+brings what only the tests need: PostgreSQL, Chromium, Node.js and npm packages.
 """
 
 import hashlib
@@ -48,13 +48,14 @@ TEST_COMMANDS = {
     "nc.openbsd": "netcat-openbsd",
     "curl": "curl",
     "jq": "jq",
+    "chromium": "chromium",
 }
 POSTGRESQL = Path("/usr/lib/postgresql")
 # Without it the package would start a server of its own, which no test wants.
 NO_CLUSTER = Path("/etc/postgresql-common/createcluster.conf")
-NODE_TESTS = ROOT / "tests" / "node"
 # Unpacked and not installed: its package would start a server on this machine.
 REGISTRY = ROOT / "build" / "registry"
+NODE_PROJECTS = ("tests/node", "clients/typescript", "examples/nextjs")
 
 
 class SetupFailed(Exception):
@@ -270,16 +271,26 @@ def test_programs() -> None:
             NO_CLUSTER.write_text("create_main_cluster = false\n")
     if packages:
         apt_install(*sorted(packages))
-    stamp = NODE_TESTS / "node_modules" / ".stamp"
-    lock = (NODE_TESTS / "package-lock.json").read_text()
-    if not stamp.exists() or stamp.read_text() != lock:
-        run(
-            *("npm", "ci", "--prefix", str(NODE_TESTS), "--no-audit", "--no-fund"),
-            failure="npm could not install what tests/node names (see above).",
-        )
-        stamp.write_text(lock)
+    for project in NODE_PROJECTS:
+        node_packages(ROOT / project)
     registry()
-    say("tests", "PostgreSQL, Node.js, TypeScript and a registry of images are there")
+    say("tests", "PostgreSQL, Chromium, Node.js, npm packages and a registry are there")
+
+
+def node_packages(project: Path) -> None:
+    """Install exactly what a project's lock names, when it has changed."""
+    stamp = project / "node_modules" / ".stamp"
+    lock = (project / "package-lock.json").read_text()
+    if stamp.exists() and stamp.read_text() == lock:
+        return
+    begin = time.monotonic()
+    name = str(project.relative_to(ROOT))
+    run(
+        *("npm", "ci", "--prefix", str(project), "--no-audit", "--no-fund"),
+        failure=f"npm could not install what {name} names (see above).",
+    )
+    stamp.write_text(lock)
+    say(name, f"npm packages installed in {time.monotonic() - begin:.0f} s")
 
 
 def registry() -> None:
@@ -290,6 +301,8 @@ def registry() -> None:
         raise SetupFailed("the tests need apt-get to fetch docker-registry")
     REGISTRY.mkdir(parents=True, exist_ok=True)
     failure = "docker-registry could not be fetched. Run: apt-get update; make test"
+    if os.geteuid() == 0:
+        run("apt-get", "update", failure=failure)
     # The user that apt fetches as may not write here, which it warns of.
     run("apt-get", "download", "docker-registry", failure=failure, cwd=REGISTRY)
     package = next(REGISTRY.glob("docker-registry_*.deb"))

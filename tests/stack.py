@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,9 +66,10 @@ async def running_stack(
     binary: str,
     docker_client: docker.APIClient,
     env: WorkflowEnvironment | None = None,
+    more: Mapping[str, Any] | None = None,
     **docker_settings: Any,
 ) -> AsyncIterator[Stack]:
-    """Start everything, and stop it in order."""
+    """Start everything, and stop it in order; `more` are settings of other groups."""
     instance = new_instance()
     async with contextlib.AsyncExitStack() as stack:
         if env is None:
@@ -91,6 +92,7 @@ async def running_stack(
             secrets={"directory": directory / "secrets"},
             http={"allowed_hosts": ["127.0.0.1"]},
             notify={"slack_secret": "SLACK"},
+            **(more or {}),
         )
         config = GatewayConfig(
             database_url=f"sqlite+aiosqlite:///{directory}/gateway.db",

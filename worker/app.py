@@ -9,7 +9,12 @@ from typing import Any, TypeVar
 
 from temporalio.client import Client
 
-from activities import ExecutionActivities, HttpActivities
+from activities import (
+    ExecutionActivities,
+    GraphActivities,
+    HttpActivities,
+    settle_schedule,
+)
 from contracts.events import EventRequest, EventType
 from contracts.runs import Admission
 from engines.channel import GatewayVariables
@@ -17,6 +22,9 @@ from engines.docker import check_ceilings
 from engines.http import HttpEngine
 from engines.secrets import SecretStore
 from logstream import Relay, SpoolDirectory
+from worker.codec import KeyRing
+from worker.codec.guard import InlineGuard
+from worker.codec.survey import wait_until_readable
 from worker.compose import (
     docker_config,
     gateway_links,
@@ -30,7 +38,7 @@ from worker.health import HealthServer, health_app
 from worker.host import STARTING, DockerHost
 from worker.metrics import WorkerMetrics
 from worker.polling import Polling
-from worker.servers import Servers
+from worker.servers import Servers, owner_of
 from worker.settings import Settings
 from worker.temporal import connect, register_search_attributes
 
@@ -46,6 +54,9 @@ class WorkerApp:
 
     Args:
         settings: Everything an operator chose.
+
+    Raises:
+        KeyFileInvalid: The file of encryption keys cannot be used.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -60,6 +71,7 @@ class WorkerApp:
         self._relay = Relay(url, ingest_token(settings, self._host_id), self._spools)
         self._metrics = WorkerMetrics()
         self._metrics.slots.set(settings.docker.slots)
+        self.ring = KeyRing(settings.encryption.keys_file)
         self._problems: dict[str, str] = {}
         self._host: DockerHost | None = None
         self._http = HttpEngine(http_config(settings))
@@ -81,6 +93,9 @@ class WorkerApp:
         problem = self._spools.problem
         if problem is not None:
             found["spool"] = problem
+        problem = self.ring.problem
+        if problem is not None:
+            found["encryption"] = problem
         if self._runs_scripts:
             problem = self._host.problem if self._host else STARTING
             if problem is not None:
@@ -115,10 +130,9 @@ class WorkerApp:
             await asyncio.gather(*background, return_exceptions=True)
 
     async def _work(self, stop: asyncio.Event) -> None:
-        client = await _unless(stop, lambda: connect(self._settings))
+        client = await _unless(stop, self._connected)
         if client is None:
             return
-        del self._problems["temporal"]
         polling = Polling(client, self._settings)
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(polling.stop)
@@ -144,6 +158,12 @@ class WorkerApp:
             polling.start_shared(activities, workflows=self._runs_workflows)
             logger.info("worker %s is ready (%s)", self._host_id, self._settings.role)
             await self._until(stop, polling)
+
+    async def _connected(self) -> Client:
+        client = await connect(self._settings, ring=self.ring)
+        del self._problems["temporal"]
+        await wait_until_readable(client, self.ring)
+        return client
 
     async def _open_host(
         self, client: Client, polling: Polling, stack: contextlib.AsyncExitStack
@@ -172,6 +192,7 @@ class WorkerApp:
             self._spools,
             self._metrics,
             self._variables,
+            await owner_of(client, self._settings.instance),
         )
         stack.push_async_callback(servers.close)
         await servers.hand_back()
@@ -219,20 +240,41 @@ class WorkerApp:
             else:
                 check_ceilings(ceilings, request.event)
 
+        admission = Admission(
+            search_attributes=await register_search_attributes(client),
+            logs_url=self._logs_url,
+            schedule_to_start_seconds=settings.worker.schedule_to_start,
+            setup_seconds=settings.worker.setup_timeout,
+            heartbeat_timeout_seconds=settings.worker.heartbeat_timeout,
+            resume_window_seconds=settings.worker.resume_window,
+        )
+        record = self._spools.record
+        guard = InlineGuard(client, self.ring).check
         executions = ExecutionActivities(
-            admission=Admission(
-                search_attributes=await register_search_attributes(client),
-                logs_url=self._logs_url,
-                schedule_to_start_seconds=settings.worker.schedule_to_start,
-                setup_seconds=settings.worker.setup_timeout,
-                heartbeat_timeout_seconds=settings.worker.heartbeat_timeout,
-                resume_window_seconds=settings.worker.resume_window,
-            ),
+            admission=admission,
             check=check,
-            record=self._spools.record,
+            guard=guard,
+            record=record,
             clock=time.time,
         )
-        return [executions.admit_execution, executions.record_execution]
+        graphs = GraphActivities(
+            admission=admission,
+            check=check,
+            record=record,
+            clock=time.time,
+            variables=self._variables,
+            client=client,
+            guard=guard,
+        )
+        return [
+            executions.admit_execution,
+            executions.record_execution,
+            graphs.admit_graph,
+            graphs.read_variables,
+            graphs.enter_gate,
+            graphs.tickets_alive,
+            settle_schedule,
+        ]
 
     async def _gauges(self) -> None:
         while True:

@@ -3,9 +3,12 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from contracts.http import TlsOptions
 from contracts.limits import MIB
 from engines.docker import DockerConfig
 from engines.http import AddressPolicy, HttpConfig
+from engines.http.wire import tls_context
+from engines.secret_service import SecretService
 from engines.ssh import SshConfig
 from engines.tools import ToolConfig
 from gateway import tokens
@@ -59,14 +62,14 @@ def http_config(settings: Settings) -> HttpConfig:
     )
 
 
-def ssh_config(settings: Settings) -> SshConfig:
-    """Return the SSH engine's configuration."""
+def ssh_config(settings: Settings, owner: str) -> SshConfig:
+    """Return the SSH engine's configuration; `owner` is whose its runs are."""
     ssh = settings.ssh
     return SshConfig(
         known_hosts=ssh.known_hosts,
         trust_on_first_use=ssh.trust_on_first_use,
         agent_socket=ssh.agent_socket,
-        instance=settings.instance,
+        instance=owner,
         idle_close=ssh.idle_close,
         outage_window=ssh.outage_window,
         output_bytes=ssh.max_output,
@@ -114,12 +117,27 @@ def _token(settings: Settings, host: str, scope: tokens.Scope) -> Callable[[], s
 
 def secret_sources(
     settings: Settings,
-) -> tuple[Mapping[str, str], list[str], Path | None]:
-    """Return environment, allowed names and directory of the secrets."""
+) -> tuple[Mapping[str, str], list[str], Path | None, SecretService | None]:
+    """Return environment, allowed names, directory and service of the secrets."""
     return (
         settings.environment(),
         settings.secrets.env_allow,
         settings.secrets.directory,
+        secret_service(settings),
+    )
+
+
+def secret_service(settings: Settings) -> SecretService | None:
+    """Return what asks the app for secrets; None when it is not to be asked."""
+    secrets, bundle = settings.secrets, settings.http.ca_bundle
+    if secrets.url is None:
+        return None
+    return SecretService(
+        secrets.url,
+        secrets.token_file,
+        timeout=secrets.timeout,
+        cache=secrets.cache,
+        tls=tls_context(TlsOptions(), None, bundle),
     )
 
 

@@ -1,5 +1,8 @@
 """What the worker counts, in the form of Prometheus."""
 
+from collections import Counter as Counted
+from collections.abc import Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from contracts.runs import RunOutcome
@@ -57,6 +60,51 @@ class WorkerMetrics:
             "1 when the gateway is connected.",
             registry=self.registry,
         )
+
+        self.ssh_connections = Gauge(
+            "cronium_ssh_connections",
+            "Connections to servers.",
+            registry=self.registry,
+        )
+        self.ssh_servers = Gauge(
+            "cronium_ssh_servers",
+            "Servers by state of their breaker: closed, open, half-open.",
+            ["state"],
+            registry=self.registry,
+        )
+        self.ssh_breaker = Gauge(
+            "cronium_ssh_breaker_open",
+            "1 for each server that is left alone, 0.5 while it is tried again; the "
+            "others have no series.",
+            ["server"],
+            registry=self.registry,
+        )
+        self.ssh_due = Gauge(
+            "cronium_ssh_servers_to_sweep",
+            "Servers on which something may have been left.",
+            registry=self.registry,
+        )
+
+    def observe_servers(
+        self, breakers: Mapping[str, str], connections: int, due: int
+    ) -> None:
+        """Show how the servers stand.
+
+        Args:
+            breakers: State of the breaker, by server.
+            connections: How many there are.
+            due: On how many servers something may have been left.
+        """
+        self.ssh_connections.set(connections)
+        self.ssh_due.set(due)
+        counted = Counted(breakers.values())
+        for state in ("closed", "open", "half-open"):
+            self.ssh_servers.labels(state).set(counted[state])
+        # Thousands of healthy servers need no series each.
+        self.ssh_breaker.clear()
+        for server, state in breakers.items():
+            if state != "closed":
+                self.ssh_breaker.labels(server).set(1 if state == "open" else 0.5)
 
     def observe(self, outcome: RunOutcome) -> None:
         """Count a try that ended."""

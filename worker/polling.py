@@ -26,7 +26,7 @@ from temporalio.worker.workflow_sandbox import (
 
 from contracts import names
 from worker.settings import Settings
-from workflows import EventWorkflow, FanOutShard
+from workflows import ALL
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class Polling:
         self._start(
             self._settings.temporal.task_queue,
             activities,
-            workflows=[EventWorkflow, FanOutShard] if workflows else [],
+            workflows=ALL if workflows else [],
             # Otherwise a workflow whose worker was killed waits 10 s for it.
             sticky_queue_schedule_to_start_timeout=timedelta(seconds=STICKY_SECONDS),
             # A workflow worker has local activities alone: it must not take a script

@@ -28,11 +28,15 @@ from worker.settings_groups import (
     HttpSettings,
     LogSettings,
     NotifySettings,
-    SecretSettings,
     SshSettings,
     TemporalSettings,
     WorkerSettings,
     derived,
+)
+from worker.settings_secrets import (
+    CodecSettings,
+    EncryptionSettings,
+    SecretSettings,
 )
 from worker.settings_sources import (
     SettingsError,
@@ -99,6 +103,8 @@ class Settings(BaseSettings):
     gateway: GatewaySettings = GatewaySettings()
     worker: WorkerSettings = WorkerSettings()
     secrets: SecretSettings = SecretSettings()
+    encryption: EncryptionSettings = EncryptionSettings()
+    codec: CodecSettings = CodecSettings()
     notify: NotifySettings = NotifySettings()
 
     @model_validator(mode="before")

@@ -302,17 +302,6 @@ class WorkerSettings(Group):
     )
 
 
-class SecretSettings(Group):
-    """Where the worker finds the values of named secrets."""
-
-    env_allow: list[str] = Field(
-        [], description="Variables (names or globs) that may be given out as secrets"
-    )
-    directory: Path | None = Field(
-        None, description="Directory with one file per secret"
-    )
-
-
 def _named(value: Any) -> Any:
     """Take `pager=PAGER_URL`, as a variable has it, as a mapping."""
     if isinstance(value, list) and all(isinstance(item, str) for item in value):

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from contracts import names
 from contracts.events import EventRequest
+from contracts.graphs import GraphRequest
 from gateway.hooks_errors import HooksUnavailable
 from worker.settings import Settings
 
@@ -35,16 +36,21 @@ class TemporalStarts:
         self._client: Client | None = None
         self._connecting = asyncio.Lock()
 
-    async def start(self, request: EventRequest) -> str:
-        """Start `EventWorkflow`; return its id. Raises HooksUnavailable."""
+    async def start(self, request: EventRequest | GraphRequest) -> str:
+        """Start the workflow of a request; return its id. Raises HooksUnavailable."""
         # Temporal is not loaded by a gateway that starts nothing.
         from temporalio.exceptions import WorkflowAlreadyStartedError
         from temporalio.service import RPCError
 
-        workflow_id = names.workflow_id(request.event.id, request.execution_id)
+        if isinstance(request, GraphRequest):
+            kind, title = names.GRAPH_WORKFLOW, request.workflow.name
+            workflow_id = names.graph_id(request.workflow.id, request.execution_id)
+        else:
+            kind, title = names.EVENT_WORKFLOW, request.event.name
+            workflow_id = names.workflow_id(request.event.id, request.execution_id)
         try:
             async with asyncio.timeout(START_SECONDS):
-                await self._start(request, workflow_id)
+                await self._start(request, kind, workflow_id, title)
         except WorkflowAlreadyStartedError:
             # It ended already; the call that asks again gets the same answer.
             return workflow_id
@@ -53,29 +59,31 @@ class TemporalStarts:
             raise HooksUnavailable("Temporal did not take the start.") from error
         return workflow_id
 
-    async def _start(self, request: EventRequest, workflow_id: str) -> None:
-        from temporalio.common import (
-            Priority,
-            WorkflowIDConflictPolicy,
-            WorkflowIDReusePolicy,
-        )
+    async def _start(
+        self,
+        request: EventRequest | GraphRequest,
+        kind: str,
+        workflow_id: str,
+        title: str,
+    ) -> None:
+        from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+
+        from workflows.priorities import priority_of
 
         gateway = self._settings.gateway
         base = (gateway.public_url or gateway.url).rstrip("/")
         link = f"{base}/logs/{quote(request.execution_id)}"
         client = await self._connected()
         await client.start_workflow(
-            names.EVENT_WORKFLOW,
+            kind,
             request,
             id=workflow_id,
             task_queue=self._settings.temporal.task_queue,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            static_summary=request.event.name,
+            static_summary=title,
             static_details=f"[Log of this execution]({link})",
-            priority=Priority(
-                priority_key=request.priority, fairness_key=request.user[:64]
-            ),
+            priority=priority_of(request),
         )
 
     async def _connected(self) -> "Client":

@@ -14,10 +14,12 @@ from temporalio.api.operatorservice.v1 import (
     ListSearchAttributesRequest,
 )
 from temporalio.client import Client
+from temporalio.common import HeaderCodecBehavior
 from temporalio.contrib.pydantic import PydanticJSONPlainPayloadConverter
 from temporalio.converter import (
     CompositePayloadConverter,
     DataConverter,
+    DefaultFailureConverterWithEncodedAttributes,
     DefaultPayloadConverter,
     JSONPlainPayloadConverter,
     create_payload_validation_error,
@@ -28,6 +30,7 @@ from temporalio.service import RPCError
 from contracts import names
 from contracts.errors import CroniumError
 from contracts.validation import problems_of
+from worker.codec import EncryptionCodec, KeyRing
 from worker.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -121,14 +124,38 @@ data_converter: DataConverter = replace(
 )
 
 
+def encrypting_converter(ring: KeyRing) -> DataConverter:
+    """Return the converter whose payloads are sealed with the ring's active key.
+
+    Failures are sealed too, message and stack trace. Without keys nothing is, and what
+    others have sealed is refused with the name of the key.
+    """
+    sealing = replace(data_converter, payload_codec=EncryptionCodec(ring))
+    if not ring.encrypts:
+        return sealing
+    return replace(
+        sealing, failure_converter_class=DefaultFailureConverterWithEncodedAttributes
+    )
+
+
+def ring_of(client: Client) -> KeyRing:
+    """Return the keys of a client that `connect` made."""
+    codec = client.data_converter.payload_codec
+    assert isinstance(codec, EncryptionCodec), "the client is one of connect()"
+    return codec.ring
+
+
 async def connect(
     settings: Settings,
     address: str | None = None,
     namespace: str | None = None,
     *,
     patience: float = CONNECT_SECONDS,
+    ring: KeyRing | None = None,
 ) -> Client:
     """Connect to Temporal, waiting for a server that is still starting.
+
+    What the client sends is encrypted when the settings name a file of keys.
 
     Address, namespace, API key and TLS come from the arguments, else our settings,
     else the standard Temporal environment and profile, else localhost.
@@ -138,10 +165,13 @@ async def connect(
         address: Host and port that win over everything.
         namespace: Namespace that wins over everything.
         patience: Seconds to keep trying.
+        ring: The keys, when somebody else has read them already.
 
     Raises:
         TemporalUnavailable: Nothing answered in that time.
+        KeyFileInvalid: The file of keys cannot be used.
     """
+    keys = ring or KeyRing(settings.encryption.keys_file)
     options: dict[str, Any] = dict(ClientConfig.load_client_connect_config())
     target = address or settings.temporal.address
     if target:
@@ -154,7 +184,11 @@ async def connect(
     wait = FIRST_WAIT
     while True:
         try:
-            return await Client.connect(data_converter=data_converter, **options)
+            return await Client.connect(
+                data_converter=encrypting_converter(keys),
+                header_codec_behavior=HeaderCodecBehavior.CODEC,
+                **options,
+            )
         except (RuntimeError, RPCError) as error:
             if asyncio.get_running_loop().time() + wait > deadline:
                 raise TemporalUnavailable(

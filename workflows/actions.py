@@ -64,6 +64,7 @@ class FollowUp:
         result: How it ended.
         admission: What the operator's settings allow.
         changed: Called when a row has changed.
+        node: Of which node of a graph; "" when the execution is one event.
     """
 
     def __init__(
@@ -72,11 +73,13 @@ class FollowUp:
         result: ExecutionResult,
         admission: Admission,
         changed: Callable[[], None],
+        node: str = "",
     ) -> None:
         self._request = request
         self._result = result
         self._admission = admission
         self._changed = changed
+        self._node = node
         self._fired = firing(request.event.actions, result)
         self._rows = {
             index: ActionResult(
@@ -120,14 +123,19 @@ class FollowUp:
             match action:
                 case EventAction():
                     started = await start_event(
-                        self._request, self._result, index, action
+                        self._request, self._result, index, action, self._node
                     )
                     changes: dict[str, object] = {
                         "execution_id": started, "attempts": 1,
                     }  # fmt: skip
                 case MessageAction() | CallbackAction():
                     delivery = await deliver(
-                        self._request, self._result, self._admission, index, action
+                        self._request,
+                        self._result,
+                        self._admission,
+                        index,
+                        action,
+                        self._node,
                     )
                     changes = {
                         "notified": delivery.notified,

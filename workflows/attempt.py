@@ -11,7 +11,7 @@ script, so what happens next is decided with its last heartbeat in hand:
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from temporalio import workflow
@@ -20,6 +20,7 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from contracts import names
+    from contracts.encryption_errors import EncryptionKeyMissing
     from contracts.errors import (
         EngineUnavailable,
         ErrorInfo,
@@ -28,6 +29,7 @@ with workflow.unsafe.imports_passed_through():
         LogStorageFull,
         SandboxInterrupted,
         ScriptNotStarted,
+        SecretsUnavailable,
     )
     from contracts.events import EventRequest
     from contracts.results import LogCounts, Status
@@ -38,8 +40,8 @@ with workflow.unsafe.imports_passed_through():
         RunOutcome,
         RunRequest,
     )
-    from contracts.server_errors import ENGINE_AWAY_TYPES
-    from contracts.servers import ServerSpec
+    from contracts.server_errors import ENGINE_AWAY_TYPES, UNREACHABLE_TYPES
+    from contracts.servers import UNREACHABLE_SECONDS, ServerSpec
     from workflows.endings import (
         Ended,
         Lost,
@@ -52,6 +54,7 @@ with workflow.unsafe.imports_passed_through():
         understand,
     )
     from workflows.pacing import Pacer, history_is_full
+    from workflows.priorities import priority_of
     from workflows.routes import Resume, route_of
 
 ONE_ATTEMPT = RetryPolicy(maximum_attempts=1)
@@ -61,7 +64,9 @@ ENGINE_TRIES = 11
 MAX_ENGINE_WAIT = 30.0
 # A daemon comes back and a disk is freed; a registry that refuses mostly goes on to.
 OTHER_ENGINE_TRIES = 3
-PATIENT_TYPES = frozenset({EngineUnavailable().type})
+PATIENT_TYPES = frozenset({EngineUnavailable().type, SecretsUnavailable().type})
+# Nothing is wrong with the run: it waits until an operator has brought the key.
+KEY_MISSING = EncryptionKeyMissing().type
 # One host among several refuses: the next that takes it may be another, so it is asked
 # for again soon, for about four minutes as well.
 ELSEWHERE_TYPES = frozenset({HostNotReady().type, LogStorageFull().type})
@@ -81,6 +86,7 @@ class Attempt:
         request: The order.
         target: Name of the target.
         number: Which try, from 1.
+        last: Which try is the last.
         dispatched: How often the target was sent out before.
         admission: What the operator's settings allow.
         waiting: Called with what is waited for, or None when it goes on.
@@ -93,6 +99,7 @@ class Attempt:
         request: EventRequest,
         target: str,
         number: int,
+        last: int,
         dispatched: int,
         admission: Admission,
         waiting: Callable[[ErrorInfo | None, str | None], None],
@@ -105,10 +112,12 @@ class Attempt:
         self._pacer = pacer
         self._target = target
         self._number = number
+        self._last = last
         self.dispatches = dispatched
         self._admission = admission
         self._waiting = waiting
         self._resumes = 0
+        self._away_since: datetime | None = None
         self._logs = LogCounts()
 
     async def run(self) -> RunOutcome:
@@ -125,10 +134,32 @@ class Attempt:
             if isinstance(ended, Trouble):
                 error, self._logs = ended.error, total(self._logs, ended.logs)
             troubles += 1
-            if error is not None and _is_final(error, troubles):
+            if error is not None and self._gives_up(error, troubles):
                 return self._with_logs(RunOutcome(status=Status.FAILURE, error=error))
             if not await self._pause(error, troubles):
                 return self._with_logs(cancelled("while it waited for the engine"))
+
+    def _gives_up(self, error: ErrorInfo, troubles: int) -> bool:
+        if error.retryable and self._waits_for_server(error) and not history_is_full():
+            return False
+        return _is_final(error, troubles)
+
+    def _waits_for_server(self, error: ErrorInfo) -> bool:
+        """Whether a server that cannot be reached has time left to come back.
+
+        A single server may be started anew just now, and its job is to survive that.
+        Of many some are always dead: they must not hold the others up.
+        """
+        if self._server is None or error.type not in UNREACHABLE_TYPES:
+            return False
+        seconds = self._server.deadlines.unreachable_seconds
+        if seconds is None:
+            seconds = UNREACHABLE_SECONDS if self._pacer is None else 0.0
+        if not seconds or not workflow.patched("unreachable-server"):
+            return False
+        now = workflow.now()
+        self._away_since = self._away_since or now
+        return (now - self._away_since).total_seconds() < seconds
 
     def _next_request(self) -> RunRequest:
         self.dispatches += 1
@@ -137,7 +168,7 @@ class Attempt:
             request=self._request,
             target=self._target,
             attempt=self._number,
-            max_attempts=self._request.event.retries + 1,
+            max_attempts=self._last,
             dispatch=self.dispatches,
             run_key=names.run_key(
                 info.workflow_id,
@@ -247,6 +278,7 @@ class Attempt:
             schedule_to_start_timeout=timedelta(seconds=max(1.0, schedule_to_start)),
             heartbeat_timeout=timedelta(seconds=admission.heartbeat_timeout_seconds),
             retry_policy=ONE_ATTEMPT,
+            priority=priority_of(self._request),
             cancellation_type=(
                 workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
             ),
@@ -340,6 +372,8 @@ class Attempt:
 
 def _is_final(error: ErrorInfo, troubles: int) -> bool:
     patience = OTHER_ENGINE_TRIES
+    if error.type == KEY_MISSING:
+        return history_is_full()
     if error.type in ELSEWHERE_TYPES:
         patience = ELSEWHERE_TRIES
     elif error.type in PATIENT_TYPES:
@@ -354,7 +388,7 @@ def _longest_wait(error: ErrorInfo | None) -> float:
 
 def _worth_resuming(error: ErrorInfo | None) -> bool:
     """Whether the host had a passing trouble; None is a death without a heartbeat."""
-    return error is None or error.type in ENGINE_AWAY_TYPES
+    return error is None or error.type in {*ENGINE_AWAY_TYPES, KEY_MISSING}
 
 
 def _no_free_slot(waited: float) -> ErrorInfo:

@@ -6,6 +6,7 @@ from temporalio.common import SearchAttributeKey
 with workflow.unsafe.imports_passed_through():
     from contracts import names
     from contracts.events import EventRequest
+    from contracts.graphs import GraphRequest, GraphResult
     from contracts.results import ExecutionResult, Status
     from contracts.runs import Admission
 
@@ -47,3 +48,23 @@ def at_end(result: ExecutionResult, admission: Admission) -> None:
         workflow.upsert_search_attributes(
             [*updates, EXIT_CODE.value_set(result.exit_code)]
         )
+
+
+def at_graph_start(request: GraphRequest, admission: Admission) -> None:
+    """Write what is known of a graph's run before its first node."""
+    if admission.search_attributes:
+        workflow.upsert_search_attributes(
+            [
+                EVENT.value_set(request.workflow.id),
+                USER.value_set(request.user),
+                TRIGGER.value_set(request.trigger),
+                STATUS.value_set(Status.RUNNING),
+                TAGS.value_set(sorted(request.workflow.tags)),
+            ]
+        )
+
+
+def at_graph_end(result: GraphResult, admission: Admission) -> None:
+    """Write the outcome of a graph's run."""
+    if admission.search_attributes:
+        workflow.upsert_search_attributes([STATUS.value_set(result.status)])

@@ -1,10 +1,11 @@
 """How one action is done: an event is started, a message or a callback is sent."""
 
 import asyncio
+import hashlib
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.common import Priority, RetryPolicy, WorkflowIDReusePolicy
+from temporalio.common import RetryPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import (
     ActivityError,
     ApplicationError,
@@ -34,7 +35,9 @@ with workflow.unsafe.imports_passed_through():
     from contracts.results import ExecutionResult
     from contracts.runs import Admission
     from contracts.validation import build
-    from workflows.endings import timed_out_in_queue
+    from workflows.endings import timed_out_in_queue, without_key
+    from workflows.pacing import history_is_full
+    from workflows.priorities import priority_of
 
 FIRST_WAIT = timedelta(seconds=1)
 LONGEST_WAIT = timedelta(seconds=60)
@@ -43,6 +46,8 @@ QUEUE_WAIT = timedelta(minutes=10)
 # One target of a message: Apprise's limit, the template's, and some room.
 TARGET_SECONDS = 90.0
 ROOM_SECONDS = 10.0
+# Between two tries while the worker that takes them lacks the key that they need.
+KEY_WAIT = timedelta(seconds=10)
 
 
 class ActionFailed(Exception):
@@ -60,14 +65,25 @@ class ActionFailed(Exception):
 
 
 async def start_event(
-    request: EventRequest, result: ExecutionResult, index: int, action: EventAction
+    request: EventRequest,
+    result: ExecutionResult,
+    index: int,
+    action: EventAction,
+    node: str = "",
 ) -> str:
     """Start the event of an action on its own; return its execution id.
+
+    Args:
+        request: The order whose event has the action.
+        result: How it ended.
+        index: The action's place in the event's list.
+        action: What is to be started.
+        node: Of which node of a graph; "" when the execution is one event.
 
     Raises:
         ActionFailed: The chain is too long, or the output is no fit input.
     """
-    child = _child(request, result, index, action)
+    child = _child(request, result, index, action, node)
     starting = asyncio.ensure_future(_start(child))
     try:
         await asyncio.shield(starting)
@@ -83,6 +99,7 @@ async def deliver(
     admission: Admission,
     index: int,
     action: MessageAction | CallbackAction,
+    node: str = "",
 ) -> Delivery:
     """Send a message or a callback, trying as often as the action says.
 
@@ -97,29 +114,42 @@ async def deliver(
     else:
         order = CallbackOrder(
             action=action,
-            delivery_id=names.action_id(request.execution_id, index),
+            delivery_id=names.action_id(_owner(request, node), index),
             result=result,
         )
         longest = action.timeout_seconds
     if len(order.model_dump_json().encode()) > limits.MAX_REQUEST_BYTES:
         raise ActionFailed(RequestRefused("input and output are too large for it").info)
     try:
-        return await _execute(order, index, longest)
+        return await _execute_once_readable(order, index, longest, node)
     except ActivityError as error:
         if is_cancelled_exception(error):
             raise asyncio.CancelledError from None
         raise _understand(error) from None
 
 
+async def _execute_once_readable(
+    order: MessageOrder | CallbackOrder, index: int, longest: float, node: str
+) -> Delivery:
+    while True:
+        try:
+            return await _execute(order, index, longest, node)
+        except ActivityError as error:
+            if without_key(error.cause) is None or history_is_full():
+                raise
+        # Nothing was sent: it waits until an operator has brought the key.
+        await workflow.sleep(KEY_WAIT, summary="a worker lacks the encryption key")
+
+
 async def _execute(
-    order: MessageOrder | CallbackOrder, index: int, longest: float
+    order: MessageOrder | CallbackOrder, index: int, longest: float, node: str
 ) -> Delivery:
     stub = SEND_MESSAGE if isinstance(order, MessageOrder) else SEND_CALLBACK
     action = order.action
     delivery: Delivery = await workflow.execute_activity(
         stub.name,
         order,
-        activity_id=f"action-{index}/{action.kind}",
+        activity_id=f"{node}/action-{index}/{action.kind}".lstrip("/"),
         task_queue=names.actions_queue(workflow.info().task_queue),
         result_type=stub.result,
         schedule_to_start_timeout=QUEUE_WAIT,
@@ -155,8 +185,21 @@ def _message(
     )
 
 
+def _owner(request: EventRequest, node: str) -> str:
+    """Return the id of what an action is of: an execution, or a node of one."""
+    if not node:
+        return request.execution_id
+    # Names of nodes hold more than ids may.
+    digest = hashlib.sha256(node.encode()).hexdigest()[:12]
+    return f"{request.execution_id}.{digest}"
+
+
 def _child(
-    request: EventRequest, result: ExecutionResult, index: int, action: EventAction
+    request: EventRequest,
+    result: ExecutionResult,
+    index: int,
+    action: EventAction,
+    node: str,
 ) -> EventRequest:
     if request.chain_depth >= limits.MAX_CHAIN_DEPTH:
         raise ActionFailed(
@@ -168,7 +211,7 @@ def _child(
     try:
         child = build(
             EventRequest,
-            execution_id=names.action_id(request.execution_id, index),
+            execution_id=names.action_id(_owner(request, node), index),
             event=action.spec,
             input=result.output,
             trigger=Trigger.ACTION,
@@ -197,7 +240,7 @@ async def _start(child: EventRequest) -> None:
             parent_close_policy=workflow.ParentClosePolicy.ABANDON,
             cancellation_type=workflow.ChildWorkflowCancellationType.ABANDON,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-            priority=Priority(priority_key=child.priority),
+            priority=priority_of(child),
             static_summary=child.event.name,
         )
     except WorkflowAlreadyStartedError:

@@ -1,6 +1,7 @@
 """How one dispatch of a try can end, and what an activity's failure says about it."""
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,7 @@ from temporalio.exceptions import (
 )
 
 with workflow.unsafe.imports_passed_through():
+    from contracts.encryption_errors import EncryptionKeyMissing
     from contracts.errors import ErrorInfo, HostLost, ScriptError, WorkerDraining
     from contracts.results import EXIT_CANCELLED, LogCounts, Status
     from contracts.runs import RunOutcome, RunProgress
@@ -57,6 +59,9 @@ def understand(error: ActivityError) -> Ended:
         return Lost(found, f"host {found.host} stopped answering")
     if not isinstance(cause, ApplicationError):
         return Trouble(ErrorInfo(type="EngineError", message=str(cause or error)))
+    locked = without_key(cause)
+    if locked is not None:
+        return Trouble(locked)
     found = _progress_in(cause.details, 1)
     if cause.type == WorkerDraining().type:
         if found is None:
@@ -69,6 +74,18 @@ def understand(error: ActivityError) -> Ended:
         # Never to be sent out again as if nothing had been started.
         return Lost(found, cause.message, host_answers=False)
     return Trouble(_info_of(cause), logs_of(found) if found else LogCounts())
+
+
+def without_key(cause: BaseException | None) -> ErrorInfo | None:
+    """Return what to tell of a worker that could not read what it was sent.
+
+    The SDK says so in its own words, with our error behind them; None is all else.
+    """
+    below = cause.__cause__ if cause is not None else None
+    missing = EncryptionKeyMissing
+    if not isinstance(below, ApplicationError) or below.type != missing.__name__:
+        return None
+    return missing(f"A worker cannot read the run: {below.message}").info
 
 
 def _info_of(cause: ApplicationError) -> ErrorInfo:
@@ -92,6 +109,15 @@ def cancelling() -> bool:
     """Whether this task was asked to end, even if an activity absorbed it."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
+
+
+async def uncancelled(work: Coroutine[Any, Any, None]) -> None:
+    """Bring work to its end although the workflow is cancelled meanwhile."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
 
 
 def cancelled(how: str, host: str | None = None) -> RunOutcome:

@@ -15,9 +15,10 @@ with workflow.unsafe.imports_passed_through():
     from contracts.shards import ShardReport
     from workflows import attributes, details
     from workflows.actions import FollowUp
-    from workflows.endings import cancelling
+    from workflows.endings import cancelling, uncancelled
     from workflows.fanout import ManyTargets, OneTarget, Targets
     from workflows.plan import plan_of, refuse_names
+    from workflows.scheduled import identified, settle
     from workflows.sharded import ShardedTargets
 
 # Local activities answer in milliseconds; this only bounds a broken disk.
@@ -39,7 +40,7 @@ class EventWorkflow:
 
     @workflow.init
     def __init__(self, request: EventRequest) -> None:
-        self._request = request
+        self._request = identified(request)
         self._admission = Admission()
         self._started = workflow.now()
         self._ended: datetime | None = None
@@ -58,7 +59,7 @@ class EventWorkflow:
         """
         refuse_names(request.event)
         admitted = await self._admit()
-        attributes.at_start(request, self._admission)
+        attributes.at_start(self._request, self._admission)
         targets = self._targets = self._choose()
         self._show()
         if admitted:
@@ -70,6 +71,7 @@ class EventWorkflow:
         self._show()
         # Before the actions: who looks on sees the end of the event at once.
         await self._record(result)
+        await uncancelled(settle(request.schedule, result.execution_id, result.status))
         return await self._act(result)
 
     @workflow.query
@@ -169,12 +171,8 @@ class EventWorkflow:
             run_id=info.run_id,
             result=result,
         )
-        # Shielded: a cancel that comes now must not leave the gateway without an end.
-        writing = asyncio.ensure_future(self._write(record))
-        try:
-            await asyncio.shield(writing)
-        except asyncio.CancelledError:
-            await writing
+        # A cancel that comes now must not leave the gateway without an end.
+        await uncancelled(self._write(record))
 
     async def _write(self, record: ExecutionRecord) -> None:
         try:

@@ -18,7 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.endings import cancelling
     from workflows.pacing import Pacer
     from workflows.plan import Plan
-    from workflows.target import TargetRun
+    from workflows.target import WHOLE, Place, TargetRun
     from workflows.window import Window
 
 
@@ -50,16 +50,23 @@ class OneTarget:
         request: The order.
         admission: What the operator's settings allow.
         changed: Called when its row has changed.
+        pacer: Asked before every start, where others are sent out beside it.
+        place: Where in a graph it stands.
     """
 
     def __init__(
-        self, request: EventRequest, admission: Admission, changed: Callable[[], None]
+        self,
+        request: EventRequest,
+        admission: Admission,
+        changed: Callable[[], None],
+        pacer: Pacer | None = None,
+        place: Place = WHOLE,
     ) -> None:
         servers = request.event.servers
         self._run = (
-            server_run(request, servers[0], admission, changed, None)
+            server_run(request, servers[0], admission, changed, pacer, place)
             if servers
-            else TargetRun(request, admission, changed)
+            else TargetRun(request, admission, changed, pacer=pacer, place=place)
         )
 
     @property
@@ -110,6 +117,7 @@ class ManyTargets:
         plan: How it goes.
         admission: What the operator's settings allow.
         changed: Called when a row has changed.
+        place: Where in a graph they stand.
     """
 
     def __init__(
@@ -118,10 +126,13 @@ class ManyTargets:
         plan: Plan,
         admission: Admission,
         changed: Callable[[], None],
+        place: Place = WHOLE,
     ) -> None:
         pacer = Pacer()
         self._runs = {
-            server.name: server_run(request, server, admission, changed, pacer)
+            server.name: server_run(
+                request, server, admission, changed, pacer, place, alone=False
+            )
             for server in request.event.servers
         }
         batches = [plan.canary, *plan.batches] if plan.canary else plan.batches
@@ -181,6 +192,9 @@ def server_run(
     admission: Admission,
     changed: Callable[[], None],
     pacer: Pacer | None,
+    place: Place = WHOLE,
+    *,
+    alone: bool = True,
 ) -> TargetRun:
     """Return the run on one server. It is not sent what concerns others alone."""
     event = request.event
@@ -189,7 +203,7 @@ def server_run(
     if override is not None:
         own |= override.model_dump(exclude_none=True, by_alias=False)
     order = request.model_copy(update={"event": _copied(event, own)})
-    return TargetRun(order, admission, changed, server, pacer)
+    return TargetRun(order, admission, changed, server, pacer, place, alone=alone)
 
 
 def _copied(event: EventSpec, fields: dict[str, Any]) -> EventSpec:

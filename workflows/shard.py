@@ -19,6 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows import details, tally
     from workflows.fanout import server_run
     from workflows.pacing import Pacer
+    from workflows.target import Place
     from workflows.window import Stop, Window
 
 # So many servers end between two reports, unless there is something to act upon.
@@ -34,8 +35,17 @@ class FanOutShard:
         self._shard = shard
         event = shard.request.event
         pacer, begin = Pacer(), 0
+        place = Place(shard.node, shard.earlier)
         self._runs = [
-            server_run(shard.request, server, shard.admission, self._show, pacer)
+            server_run(
+                shard.request,
+                server,
+                shard.admission,
+                self._show,
+                pacer,
+                place,
+                alone=False,
+            )
             for server in event.servers
         ]
         batches = []

@@ -35,6 +35,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.fanout import result_of
     from workflows.pacing import Pacer
     from workflows.plan import Part, Plan
+    from workflows.target import WHOLE, Place
     from workflows.window import Stop
 
 # The gathering of rows costs some bytes besides them.
@@ -74,6 +75,7 @@ class ShardedTargets:
         plan: How it goes.
         admission: What the operator's settings allow.
         changed: Called when a row or the standing has changed.
+        place: Where in a graph they stand.
     """
 
     def __init__(
@@ -82,8 +84,10 @@ class ShardedTargets:
         plan: Plan,
         admission: Admission,
         changed: Callable[[], None],
+        place: Place = WHOLE,
     ) -> None:
         self._request = request
+        self._place = place
         self._plan = plan
         self._admission = admission
         self._changed = changed
@@ -246,6 +250,8 @@ class ShardedTargets:
             rows_bytes=int(
                 ROW_SHARE * MAX_ROWS_BYTES * len(shard.servers) / self._plan.total
             ),
+            node=self._place.node,
+            earlier=self._place.earlier,
         )
 
     def _settle(self, shard: Shard, result: ShardResult) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from temporalio import workflow
 
@@ -17,6 +18,19 @@ with workflow.unsafe.imports_passed_through():
     from workflows.pacing import Pacer, history_is_full
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where in an execution a target stands: everywhere, or in a node of a graph."""
+
+    node: str = ""
+    """Name of the node; "" when the execution is one event."""
+    earlier: int = 0
+    """Tries of an earlier round, when somebody let the node run again."""
+
+
+WHOLE = Place()
+
+
 class TargetRun:
     """Runs an event on one target and keeps the row that people see.
 
@@ -26,6 +40,8 @@ class TargetRun:
         changed: Called when the row has changed.
         server: Where it runs; None is a container or an HTTP request.
         pacer: Asked before every start, where many targets are sent out at once.
+        place: Where in a graph it stands.
+        alone: Whether the node has no other targets, so that its name is enough.
     """
 
     def __init__(
@@ -35,12 +51,17 @@ class TargetRun:
         changed: Callable[[], None],
         server: ServerSpec | None = None,
         pacer: Pacer | None = None,
+        place: Place = WHOLE,
+        *,
+        alone: bool = True,
     ) -> None:
         self._request = request
         self._admission = admission
         self._changed = changed
         self._server = server
         self._pacer = pacer
+        self._place = place
+        self._alone = alone
         self._started = workflow.now()
         self._logs = LogCounts()
         self._dispatches = 0
@@ -53,10 +74,11 @@ class TargetRun:
         """Try until it succeeds, cannot succeed, is cancelled, or tries are used up."""
         # Of many targets most wait for their turn, which is no time of theirs.
         self._started = workflow.now()
-        tries = self._request.event.retries + 1
-        for attempt in range(1, tries + 1):
+        earlier = self._place.earlier
+        tries = earlier + self._request.event.retries + 1
+        for attempt in range(earlier + 1, tries + 1):
             self._update(status=Status.RUNNING, attempts=attempt, error=None)
-            outcome = await self._try(attempt)
+            outcome = await self._try(attempt, tries)
             self._settle(outcome)
             # A cancel that came as the script ended by itself: no other try.
             if not _worth_another_try(outcome) or attempt == tries or cancelling():
@@ -83,17 +105,18 @@ class TargetRun:
         self._update(error=why)
 
     async def _wait(self, attempt: int, tries: int) -> None:
-        delay = self._request.event.backoff.delay(attempt)
+        delay = self._request.event.backoff.delay(attempt - self._place.earlier)
         if delay > 0:
             await workflow.sleep(
                 delay, summary=f"back-off before {attempt + 1}/{tries}"
             )
 
-    async def _try(self, number: int) -> RunOutcome:
+    async def _try(self, number: int, last: int) -> RunOutcome:
         attempt = Attempt(
             self._request,
-            self.row.target,
+            self._log_name,
             number,
+            last,
             self._dispatches,
             self._admission,
             self._waiting,
@@ -104,6 +127,13 @@ class TargetRun:
             return await attempt.run()
         finally:
             self._dispatches = attempt.dispatches
+
+    @property
+    def _log_name(self) -> str:
+        if not self._place.node:
+            return self.row.target
+        server = None if self._alone else self.row.target
+        return names.node_target(self._place.node, server)
 
     def _waiting(self, error: ErrorInfo | None, host: str | None) -> None:
         self._update(error=error, host=host or self.row.host)

@@ -54,4 +54,5 @@ def event_context(
         "successCount": success_count,
         "failureCount": failure_count,
         "server": dict(server) if server else None,
+        **({"scheduledFor": moment} if (moment := request.scheduled_for) else {}),
     }

@@ -10,6 +10,7 @@ import httpx
 from contracts import limits
 from contracts.errors import HttpRequestInvalid
 from contracts.http import CONTROL, Credential, HttpRequestSpec, Pair
+from contracts.inline_secrets import CREDENTIAL_HEADERS
 from engines.http.payload import Payload, encode
 from engines.http.templates import Secrets, Templates
 from engines.http.urls import checked_url, host_of, origin, with_query
@@ -17,9 +18,6 @@ from engines.http.urls import checked_url, host_of, origin, with_query
 USER_AGENT = "cronium-executor"
 # Only what is decompressed under a limit is asked for.
 ACCEPT_ENCODING = "gzip, deflate"
-CREDENTIAL_HEADERS = frozenset(
-    {"authorization", "cookie", "x-api-key", "api-key", "x-auth-token", "x-csrf-token"}
-)
 # Forms of credentials that are shorter are no secrets worth the name.
 MIN_CREDENTIAL_CHARS = 4
 

@@ -135,8 +135,11 @@ class Account:
             await shell.answer(self.patience)
         run_as, seconds = self.server.run_as, self.server.deadlines.auth_seconds
         if run_as is not None:
-            secret = run_as.password
-            password = self._logins.text(secret, "runAs.password") if secret else None
+            secret, password = run_as.password, None
+            if secret is not None:
+                password = await asyncio.to_thread(
+                    self._logins.text, secret, "runAs.password"
+                )
             await elevation.become(shell, run_as, password, seconds)
         shell.load(self.config.boot_id)
 

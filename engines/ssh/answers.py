@@ -63,6 +63,7 @@ class End:
     ended: float | None
     flooded: bool
     sizes: tuple[int, int]
+    """What there is of both streams; 0 when all of it was sent in any case."""
 
     @classmethod
     def of(cls, words: list[str]) -> Self:
@@ -75,8 +76,12 @@ class End:
             began=ours(seconds(began), clock),
             ended=ours(seconds(ended), clock),
             flooded=flooded == "1",
-            sizes=(int(out), int(err)),
+            sizes=(_count(out), _count(err)),
         )
+
+
+def _count(word: str) -> int:
+    return int(word) if word.isdecimal() else 0
 
 
 def explain(answer: Answered, place: str) -> CroniumError:

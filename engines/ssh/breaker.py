@@ -62,6 +62,18 @@ class Breaker:
             return BreakerState.OPEN
         return BreakerState.HALF_OPEN
 
+    @property
+    def standing(self) -> str:
+        """What people should know of it; empty when there is nothing to say."""
+        if self._failed < 2:
+            return ""
+        times = f"It failed {self._failed} times in a row"
+        if self._opened_at is not None:
+            return f"{times} and is left alone for {self._seconds:g} s."
+        return (
+            f"{times}; after {self._failures} it is left alone for {self._seconds:g} s."
+        )
+
     @contextmanager
     def attempt(self) -> Iterator[None]:
         """Count one try to reach the server.
@@ -78,6 +90,7 @@ class Breaker:
             raise
         except SshUnavailable as error:
             self._failure(str(error))
+            error.user_hint = f"{error.user_hint} {self.standing}".strip()
             raise
         except SshRefused:
             # It says no, so it is there.

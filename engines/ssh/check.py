@@ -38,7 +38,7 @@ async def check(account: Account) -> Checked:
     took = time.monotonic() - began
     try:
         asked = time.time()
-        clock = await shell.ask('say CLOCK "$(now)"\n', account.patience)
+        clock = await shell.ask('say CLOCK "$(wall)"\n', account.patience)
         between = (asked + time.time()) / 2
         script = files(__package__).joinpath("check.sh").read_text()
         found = await shell.answers(script, "CHECKED", account.patience)

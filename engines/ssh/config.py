@@ -19,7 +19,7 @@ class SshConfig:
     agent_socket: Path | None = None
     """The SSH agent that servers may name in their credentials; None: no agent."""
     instance: str = "default"
-    """Runs of other instances on a shared server are left alone."""
+    """Runs of other instances on a shared server are left alone. One line of text."""
 
     keepalive_interval: float = 15.0
     keepalive_count: int = 3

@@ -78,11 +78,8 @@ class Logins:
             SecretUnavailable: A name is not known here.
             RequestRefused: The key cannot be opened.
         """
-        texts = {
-            name: self.text(value, f"credentials.{name}")
-            for name in ("key", "passphrase", "certificate", "password")
-            if (value := getattr(given, name)) is not None
-        }
+        # A secret may come over the network.
+        texts = await asyncio.to_thread(self._texts, given)
         fingerprint = _fingerprint(texts, given.agent)
         login = self._kept.get(fingerprint)
         if login is None:
@@ -93,6 +90,13 @@ class Logins:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(fingerprint)
         return login
+
+    def _texts(self, given: Credentials) -> dict[str, str]:
+        return {
+            name: self.text(value, f"credentials.{name}")
+            for name in ("key", "passphrase", "certificate", "password")
+            if (value := getattr(given, name)) is not None
+        }
 
 
 def _fingerprint(texts: dict[str, str], agent: bool) -> str:

@@ -8,7 +8,7 @@ from engines.ssh.breaker import BreakerState
 from engines.ssh.check import Checked, check
 from engines.ssh.config import SshConfig
 from engines.ssh.credentials import Logins, Secrets
-from engines.ssh.place import SshPlace
+from engines.ssh.place import SshPlace, Upkeep
 from engines.ssh.pool import Pool
 
 
@@ -24,6 +24,8 @@ class SshEngine:
         self.config = config
         self._logins = Logins(secrets)
         self.pool = Pool(config, self._logins)
+        self.upkeep: Upkeep | None = None
+        """Who hears what may have to be removed from servers."""
 
     def place(self, server: ServerSpec, channels: Path | None = None) -> SshPlace:
         """Return a server as a place where scripts run. Nothing is sent yet.
@@ -33,7 +35,7 @@ class SshEngine:
             channels: Directory with `<run key>/api.sock` for each run: the worker's
                 end of the channel that scripts talk through; None: they have none.
         """
-        return SshPlace(self._account(server), channels)
+        return SshPlace(self._account(server), self.upkeep, channels)
 
     async def check(self, server: ServerSpec) -> Checked:
         """Log in and look what the server has for scripts.

@@ -1,14 +1,15 @@
 """One server as a place where scripts run: the engine that a session drives."""
 
-import logging
+import json
 import shlex
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from contracts.errors import CroniumError, ErrorInfo
 from contracts.events import EventSpec
 from contracts.logs import Stream
+from contracts.servers import ServerSpec
 from engines.places import SandboxExit, SandboxSpec
 from engines.ssh import program, verdict
 from engines.ssh.account import Account
@@ -17,20 +18,26 @@ from engines.ssh.program import command
 from engines.ssh.sandbox import SshSandbox
 from engines.ssh.shell import Answered
 
-logger = logging.getLogger(__name__)
-
 SOCKET_NAME = "api.sock"
-YOUNG_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Swept:
-    """What a sweep found on a server."""
+class Found:
+    """A run that is on a server."""
 
-    removed: list[str]
-    """Run keys of directories that are gone now."""
-    running: list[str]
-    """Run keys of scripts that run and that nobody here claims; left alone."""
+    run_key: str
+    running: bool
+    """Whether its script runs."""
+
+
+class Upkeep(Protocol):
+    """Who removes what runs left on servers."""
+
+    def met(self, server: ServerSpec, keys: list[str]) -> None:
+        """Hear which other runs are on a server."""
+
+    def left(self, server: ServerSpec) -> None:
+        """Hear that something of ours may have stayed on a server."""
 
 
 class SshPlace:
@@ -38,13 +45,20 @@ class SshPlace:
 
     Args:
         account: The server.
+        upkeep: Told what may have to be removed from the server; None: nobody is.
         channels: Directory with one directory per run here, in which the worker
             listens on a socket; scripts reach it through the connection. None: they
             have no channel.
     """
 
-    def __init__(self, account: Account, channels: Path | None = None) -> None:
+    def __init__(
+        self,
+        account: Account,
+        upkeep: "Upkeep | None" = None,
+        channels: Path | None = None,
+    ) -> None:
         self._account = account
+        self._upkeep = upkeep
         self._channels = channels
 
     async def create(self, spec: SandboxSpec) -> SshSandbox:
@@ -60,26 +74,51 @@ class SshPlace:
         lines = program.make(spec, config.instance, directory)
         shell = await self._account.open()
         try:
-            words = await shell.ask(lines, self._account.patience)
-            if words[1] != "helped":
-                await shell.ask(program.give_helper(), self._account.patience)
+            found = await shell.answers(lines, "MADE", self._account.patience)
+            if found[-1][1] != "helped":
+                lines = program.give_helper(spec)
+                found += await shell.answers(lines, "MADE", self._account.patience)
         except Answered as answer:
             await shell.close()
             raise explain(answer, self._account.place) from None
         except BaseException:
             shell.abandon()
             raise
-        begin = program.begin(spec, config.output_bytes, directory)
+        socket = self._socket_of(spec.run_key)
+        begin = program.begin(
+            spec, config.output_bytes, directory, channel=socket is not None
+        )
+        others = [key for words in found if words[0] == "OTHERS" for key in words[1:]]
+        if others and self._upkeep is not None:
+            self._upkeep.met(self._account.server, others)
+        home = " ".join(found[-1][2:])
         return SshSandbox(
-            self._account, spec.run_key, begin, shell, self._socket_of(spec.run_key)
+            self._account, spec.run_key, begin, shell, socket, home, self._left
         )
 
     def sandbox(self, run_key: str) -> SshSandbox:
         """Return the handle of a run, whether it exists or not."""
-        return SshSandbox(self._account, run_key, socket=self._socket_of(run_key))
+        return SshSandbox(
+            self._account,
+            run_key,
+            socket=self._socket_of(run_key),
+            on_left=self._left,
+        )
+
+    @property
+    def name(self) -> str:
+        """The server's name in messages."""
+        return self._account.place
+
+    def _left(self) -> None:
+        if self._upkeep is not None:
+            self._upkeep.left(self._account.server)
 
     def _socket_of(self, run_key: str) -> Path | None:
-        return self._channels / run_key / SOCKET_NAME if self._channels else None
+        # sshd acts for who logged in, and cannot go where the other user may.
+        if self._channels is None or self._account.server.run_as is not None:
+            return None
+        return self._channels / run_key / SOCKET_NAME
 
     async def remove(self, sandbox: SshSandbox) -> None:
         """Remove a run, its processes first.
@@ -87,7 +126,11 @@ class SshPlace:
         Raises:
             SshUnavailable: The server was not reached; a sweep will come by.
         """
-        await sandbox.remove()
+        try:
+            await sandbox.remove()
+        except CroniumError:
+            self._left()
+            raise
 
     def judge(
         self, event: EventSpec, end: SandboxExit, last_lines: list[str]
@@ -97,7 +140,51 @@ class SshPlace:
         return verdict.judge(event, end, last_lines, limit)
 
     async def environment(self, run_key: str) -> dict[str, str]:
-        """Return the variables that a run was given; none when it is gone."""
+        """Return the variables that a run was given; none when it is gone.
+
+        Raises:
+            SshUnavailable: The server cannot be reached now.
+        """
+        text = await self._text(run_key, "environment")
+        pairs = (word.partition("=") for word in shlex.split(text) if word != "export")
+        return {name: value for name, _, value in pairs}
+
+    async def labels(self, run_key: str) -> dict[str, str]:
+        """Return what a run was labelled with; nothing when it is gone, or foreign.
+
+        Raises:
+            SshUnavailable: The server cannot be reached now.
+        """
+        try:
+            found = json.loads(await self._text(run_key, "labels"))
+        except ValueError:
+            return {}
+        if not isinstance(found, dict):
+            return {}
+        return {str(name): str(value) for name, value in found.items()}
+
+    async def runs(self) -> list[Found]:
+        """Return the runs of this instance that are on the server.
+
+        Raises:
+            SshUnavailable: The server cannot be reached now.
+        """
+        shell = await self._account.open()
+        try:
+            lines = command("list")
+            listed = await shell.answers(lines, "LISTED", self._account.patience)
+        except Answered as answer:
+            raise explain(answer, self._account.place) from None
+        finally:
+            await shell.close()
+        ours = self._account.config.instance
+        return [
+            Found(key, state == "running")
+            for _, key, state, *instance in listed[:-1]
+            if " ".join(instance) == ours
+        ]
+
+    async def _text(self, run_key: str, name: str) -> str:
         pieces: list[bytes] = []
 
         def take(stream: Stream, data: bytes) -> None:
@@ -105,45 +192,10 @@ class SshPlace:
 
         shell = await self._account.open()
         try:
-            await shell.collect(
-                command("environment", run_key), take, self._account.patience
-            )
+            line = command("show", run_key, name)
+            await shell.collect(line, take, self._account.patience)
+        except Answered as answer:
+            raise explain(answer, self._account.place) from None
         finally:
             await shell.close()
-        text = b"".join(pieces).decode("utf-8", "surrogatepass")
-        pairs = (word.partition("=") for word in shlex.split(text) if word != "export")
-        return {name: value for name, _, value in pairs}
-
-    async def sweep(
-        self, claimed: Collection[str], older_than: float = YOUNG_SECONDS
-    ) -> Swept:
-        """Remove what ended runs of this instance left on the server.
-
-        Args:
-            claimed: Run keys that somebody is working on, here or elsewhere.
-            older_than: Age in seconds below which nothing is touched.
-
-        Raises:
-            SshUnavailable: The server cannot be reached now.
-        """
-        swept = Swept([], [])
-        shell = await self._account.open()
-        try:
-            listed = await shell.answers(
-                command("list"), "LISTED", self._account.patience
-            )
-        finally:
-            await shell.close()
-        for _, key, state, age, *instance in listed[:-1]:
-            if " ".join(instance) != self._account.config.instance or key in claimed:
-                continue
-            if state == "running":
-                swept.running.append(key)
-            elif float(age) >= older_than:
-                try:
-                    await self.sandbox(key).remove()
-                except CroniumError as error:
-                    logger.warning("leftover %s stays for now: %s", key, error)
-                    continue
-                swept.removed.append(key)
-        return swept
+        return b"".join(pieces).decode("utf-8", "surrogatepass")

@@ -1,11 +1,12 @@
 """The text that is sent to servers, and the commands that are given to it."""
 
 import hashlib
-import secrets
+import json
 from functools import cache
 from importlib.resources import files
 
 import sdk
+from contracts.events import EventType
 from contracts.limits import KIB
 from contracts.server_errors import SshServerRefused
 from engines.places import SandboxSpec
@@ -39,53 +40,79 @@ def make(spec: SandboxSpec, instance: str, directory: str) -> str:
     Raises:
         SshServerRefused: A file holds a NUL byte, which no shell can write.
     """
-    parts = {
-        "keep": _text("keep.sh"),
-        "launch": _text("launch.sh"),
-        INTERPRETERS[spec.event_type][1]: spec.script,
-        "environment": environment_file(spec.env),
-        "helper.sh": sdk.environment("$CRONIUM_RUN_DIR"),
-    }
     contents = {
-        name: text.encode("utf-8", "surrogatepass") for name, text in parts.items()
+        INTERPRETERS[spec.event_type][1]: _encoded(spec.script),
+        "environment": _encoded(environment_file(spec.env)),
+        "labels": json.dumps(spec.labels).encode(),
+        **spec.documents,
     }
-    contents.update(spec.documents)
     if may_be_module(spec.event_type, spec.script):
         contents[MODULE] = contents[INTERPRETERS[spec.event_type][1]]
         contents["check"] = MODULE_CHECK.encode()
     size = sum(len(data) // KIB + 4 for data in contents.values()) + SPARE_KIB
     lines = command("make", spec.run_key, size, instance, directory)
     lines += "".join(_put(name, data) for name, data in contents.items())
-    return lines + command("made", _helper_version())
+    return lines + command("made", helper_version(), _modules(spec))
 
 
-def give_helper() -> str:
-    """Return the lines that bring the scripts' helper to a server that has it not."""
-    lines = "".join(
-        _put(f"helper/{name}", data) for name, data in sdk.carried().items()
-    )
-    return lines + command("helped", _helper_version())
+def give_helper(spec: SandboxSpec) -> str:
+    """Return the lines that bring the helper to a server that has it not."""
+    lines = "".join(_put(f"helper/{name}", data) for name, data in _kept().items())
+    return lines + command("helped", helper_version(), _modules(spec))
 
 
-def begin(spec: SandboxSpec, limit: int, directory: str) -> str:
-    """Return the line that starts the script, if nobody did."""
+def begin(spec: SandboxSpec, limit: int, directory: str, *, channel: bool) -> str:
+    """Return the line that starts the script, if nobody did.
+
+    Args:
+        spec: What to start.
+        limit: Bytes of output after which it is stopped.
+        directory: Where it starts; "" is the home directory.
+        channel: Whether it may expect a way back to the worker.
+    """
     interpreter, script = INTERPRETERS[spec.event_type]
-    return command("begin", spec.run_key, limit, interpreter, script, directory)
+    return command(
+        "begin",
+        spec.run_key,
+        limit,
+        interpreter,
+        script,
+        directory,
+        helper_version(),
+        "1" if channel else "",
+    )
+
+
+def _modules(spec: SandboxSpec) -> str:
+    return "1" if spec.event_type is EventType.NODEJS else ""
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _put(name: str, data: bytes) -> str:
     if b"\0" in data:
         raise SshServerRefused(f"{name} holds a NUL byte and cannot be sent")
-    # Quoted, so the shell changes nothing in it; random, so no line of it ends it.
-    end = f"end-{secrets.token_hex(16)}"
-    text = data.decode("utf-8", "surrogateescape")
-    return f"put {quoted(name)} <<'{end}'\n{text.removesuffix(chr(10))}\n{end}\n"
+    return command("put", name, data.decode("utf-8", "surrogateescape"))
 
 
 @cache
-def _helper_version() -> str:
+def _kept() -> dict[str, bytes]:
+    """Everything that a server keeps for later runs, by name."""
+    return {
+        **sdk.carried(),
+        "keep": _text("keep.sh").encode(),
+        # The second argument of whoever reads it: a variable might be the user's.
+        "helper.sh": sdk.environment("$2").encode(),
+    }
+
+
+@cache
+def helper_version() -> str:
+    """Return what tells our helper from one that another version left there."""
     digest = hashlib.sha256()
-    for name, data in sorted(sdk.carried().items()):
+    for name, data in sorted(_kept().items()):
         digest.update(f"{name} {len(data)} ".encode() + data)
     return digest.hexdigest()[:16]
 

@@ -5,30 +5,54 @@
 #   BOOT  the file that tells one boot of the machine from the next
 #   ONE   not empty when stdout and stderr are one stream, as on a terminal
 # Commands follow as further lines. Nothing of the user's is ever on a command line.
+#
+# Each process costs a server about a millisecond, and a fan-out has many servers on one
+# machine or small ones: what the shell can do by itself it does by itself.
 
 set +Ceu
-mask=$(umask)
-umask 077
 unset CDPATH
 PATH=${PATH:-/usr/bin:/bin}:/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin
 PATH=$PATH:${HOME:-/nonexistent}/.local/bin:${HOME:-/nonexistent}/bin
 export PATH
-uid=$(id -u)
 before=${TMPDIR-}
-D=
+D= held= holder=
+
+# The account's mask is the script's; what is written here is ours.
+mask=
+while read -r name value; do
+    case $name in Umask:) mask=$value; break ;; esac
+done 2> /dev/null < /proc/self/status
+[ -n "$mask" ] || mask=$(umask)
+umask 077
+
+# Where printf is a program, what it writes would be on a command line.
+path=$PATH
+PATH=/nonexistent
+BUILTIN=
+printf '' 2> /dev/null && BUILTIN=1
+PATH=$path
 
 say() { printf '%s %s\n' "$M" "$*"; }
 fail() { say ERR "$@"; }
-now() { t=$(date +%s.%N); case $t in *N*) t=${t%%.*} ;; esac; printf '%s' "$t"; }
-size() { wc -c 2> /dev/null < "$1" || echo 0; }
-word() { v=; read -r v 2> /dev/null < "$1"; printf '%s' "${v:--}"; }
+
+# Sets T to the time in seconds; only differences of two count.
+now() {
+    read -r T _ 2> /dev/null < /proc/uptime && return
+    T=$(date +%s.%N)
+    case $T in *N*) T=${T%%.*} ;; esac
+}
+# By the clock on the wall.
+wall() { t=$(date +%s.%N); case $t in *N*) t=${t%%.*} ;; esac; printf '%s' "$t"; }
+
+# Sets N to a file's size.
+size() { if [ -s "$1" ]; then N=$(wc -c 2> /dev/null < "$1"); else N=0; fi; }
 
 # Candidates for the directory that holds all runs, best first.
 nth() {
     case $1 in
     1) P=${HOME:-/nonexistent}/.cronium/runs ;;
-    2) P=/tmp/.cronium-$uid ;;
-    3) P=/var/tmp/.cronium-$uid ;;
+    2) P=/tmp/.cronium-$(id -u) ;;
+    3) P=/var/tmp/.cronium-$(id -u) ;;
     esac
 }
 
@@ -36,39 +60,71 @@ nth() {
 mine() { [ -d "$1" ] && [ ! -L "$1" ] && [ -O "$1" ]; }
 
 find_run() {
-    for n in 1 2 3; do
-        nth $n
+    for P in "${HOME:-/nonexistent}/.cronium/runs" /tmp/.cronium-* /var/tmp/.cronium-*; do
         if mine "$P" && mine "$P/$1"; then D=$P/$1; return 0; fi
     done
     D=
     return 1
 }
 
-# The number of the process's start tells it from a later one with the same id.
+# Sets b to the number of the process's start: it tells it from a later one with its id.
 birth() {
-    b=$(sed 's/^.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20)
-    printf '%s' "${b:-0}"
+    b=0
+    read -r line 2> /dev/null < "/proc/$1/stat" || return
+    set -- ${line##*) }
+    b=${20:-0}
 }
 
 alive() {
-    read -r keeper born 2>/dev/null < "$D/keeper" || return 1
-    kill -0 "$keeper" 2>/dev/null && [ "$born" = "$(birth "$keeper")" ]
+    read -r keeper born 2> /dev/null < "$D/keeper" || return 1
+    kill -0 "$keeper" 2> /dev/null && birth "$keeper" && [ "$born" = "$b" ]
 }
 
 rebooted() {
-    [ -s "$D/boot" ] && [ -r "$BOOT" ] && [ "$(cat "$D/boot")" != "$(cat "$BOOT")" ]
+    { read -r then < "$D/boot" && read -r today < "$BOOT"; } 2> /dev/null &&
+        [ "$then" != "$today" ]
+}
+
+# Sets code and ended; false while the script runs, or when nobody saw its end. Before
+# that the file says "pending", and half of each for a moment: then code is no number.
+exited() {
+    code=- ended=-
+    read -r code ended 2> /dev/null < "$D/exit_code"
+    case $code in '' | *[!0-9]*) code=- ended=-; return 1 ;; esac
 }
 
 # Sets S to none, created, running, exited, rebooted or gone.
 state() {
+    code=- ended=-
     if ! find_run "$1"; then S=none
-    elif [ ! -d "$D/started" ]; then S=created
-    elif [ -f "$D/exit_code" ]; then S=exited
+    elif [ ! -e "$D/started" ]; then S=created
+    elif exited; then S=exited
     elif rebooted; then S=rebooted
     elif alive; then S=running
-    elif [ -f "$D/exit_code" ]; then S=exited
+    elif exited; then S=exited
     else S=gone
     fi
+}
+
+# Sets began to the time of the start; times of an earlier boot say nothing.
+clocks() {
+    began=-
+    read -r began 2> /dev/null < "$D/began"
+    rebooted && began=- ended=-
+    now
+}
+
+# room FILE KILOBYTES: whether there is so much; what it takes is given back at the end.
+room() {
+    if [ -z "$BUILTIN" ]; then
+        dd if=/dev/zero of="$1" bs=1024 count="$2" 2> /dev/null
+        return
+    fi
+    pad=0123456789abcdef
+    while [ ${#pad} -lt 32768 ]; do pad=$pad$pad; done
+    left=$2
+    while [ "$left" -gt 0 ]; do printf %s "$pad" || return; left=$((left - 32)); done \
+        2> /dev/null > "$1"
 }
 
 # make KEY KILOBYTES INSTANCE DIRECTORY: the run's directory, empty, with room enough.
@@ -83,12 +139,12 @@ make() {
     why=
     for n in 1 2 3; do
         nth $n
-        said=$({
-            mkdir -p "$P" && mine "$P" && chmod 700 "$P" && mkdir "$P/$1" &&
-                dd if=/dev/zero of="$P/$1/room" bs=1024 count="$2" 2>&1 | grep -i space
-            [ "$(size "$P/$1/room")" -eq $(($2 * 1024)) ] && rm "$P/$1/room"
-        } 2>&1) && { D=$P/$1; break; }
-        rm -rf "${P:?}/$1" 2>/dev/null
+        if { { mine "$P" && mkdir "$P/$1"; } || {
+            mkdir -p "$P" && mine "$P" && chmod 700 "$P" && mkdir "$P/$1"; }; } \
+            2> /dev/null && room "$P/$1/room" "$2"; then D=$P/$1; break; fi
+        said=$({ mkdir -p "$P/$1" && dd if=/dev/zero of="$P/$1/room" bs=1024 \
+            count="$2" 2>&1 | grep -i space; } 2>&1)
+        rm -rf "${P:?}/$1" 2> /dev/null
         why="$why $P: ${said:-not ours};"
     done
     if [ -z "$D" ]; then fail noroom "$(printf '%s' "$why" | tr '\n' ' ')"; return; fi
@@ -97,54 +153,68 @@ make() {
     fi
     # A shell may keep here-documents in files of its own.
     TMPDIR=$D
+    true > "$D/room"
     printf '%s\n' "$3" > "$D/instance"
-    now > "$D/created"
 }
 
+# put FILE TEXT: below the run's directory.
 put() {
-    case $1 in */*) [ -z "$D" ] || mkdir -p "$D/${1%/*}" ;; esac
-    if [ -z "$D" ]; then cat > /dev/null
-    elif ! cat > "$D/$1"; then rm -rf "$D"; D=
+    [ -n "$D" ] || return
+    case $1 in */*) [ -d "$D/${1%/*}" ] || mkdir -p "$D/${1%/*}" ;; esac
+    if [ -n "$BUILTIN" ]; then
+        printf %s "$2" > "$D/$1" && return
+    elif cat > "$D/$1" << end
+$2
+end
+    then return
     fi
+    rm -rf "$D"; D=
 }
 
-# made HELPER: everything is there; say whether the scripts' helper is as well.
+# made HELPER MODULES: everything is there; say whether the scripts' helper is as well,
+# and which other runs are: their owners may have forgotten them.
 made() {
     if [ -n "$before" ]; then TMPDIR=$before; else unset TMPDIR; fi
     [ -n "$D" ] || return
+    others=
+    for path in "${D%/*}"/*/; do
+        path=${path%/}
+        [ "$path" = "$D" ] || [ ${#others} -gt 1000 ] || others="$others ${path##*/}"
+    done
+    [ -z "$others" ] || say OTHERS "$others"
     H=${D%/*}/.helper-$1
-    if [ -d "$H" ]; then use_helper; else say MADE helpless; fi
+    if [ -d "$H" ]; then use_helper "$2"; else say MADE helpless; fi
 }
 
+# Modules of Node.js look for others beside themselves; all else finds them by variables.
 use_helper() {
-    ln -s "$H/sdk" "$D/sdk" && ln -s "$H/node_modules" "$D/node_modules" &&
-        say MADE helped
+    if [ -n "$1" ]; then ln -s "$H/node_modules" "$D/node_modules"; fi && say MADE helped "$D"
 }
 
-# helped HELPER: what was put under `helper` stays on the server for later runs. While
-# somebody else puts theirs there, ours serves this run alone.
+# helped HELPER MODULES: what was put under `helper` stays on the server for later runs.
+# While somebody else puts theirs there, ours serves this run alone.
 helped() {
     [ -n "$D" ] || { fail noroom "for the helper"; return; }
     chmod u+x "$D/helper/sdk/bin"/*
+    tail --pid=$$ -n 0 /dev/null > /dev/null 2>&1 && true > "$D/helper/tail-waits"
     H=${D%/*}/.helper-$1
     if mkdir "$H.lock" 2> /dev/null; then
         [ -d "$H" ] || mv "$D/helper" "$H"
         rmdir "$H.lock"
     fi
     [ -d "$H" ] || H=$D/helper
-    use_helper
+    use_helper "$2"
 }
 
 # socket KEY: where the run's channel is; an old one would be in the way.
 socket() {
     find_run "$1" || { fail missing "$1"; return; }
-    rm -f "$D/api.sock"
+    [ ! -e "$D/api.sock" ] || rm -f "$D/api.sock"
     say SOCKET "$D/api.sock"
 }
 
 # Only for `session ... &`: it replaces the shell that it is called in.
 session() {
-    umask "$mask"
     if command -v setsid > /dev/null 2>&1; then exec setsid "$@"
     elif command -v perl > /dev/null 2>&1; then
         exec perl -e 'use POSIX; POSIX::setsid(); exec @ARGV' "$@"
@@ -152,59 +222,129 @@ session() {
     exec python3 -c 'import os,sys; os.setsid(); os.execvp(sys.argv[1],sys.argv[1:])' "$@"
 }
 
-# begin KEY LIMIT INTERPRETER SCRIPT DIRECTORY: start the script, once and for all.
+# win MARK: true for one caller only, however many there are.
+win() {
+    set -C
+    if true 2> /dev/null > "$D/$1"; then set +C; return 0; fi
+    set +C
+    return 1
+}
+
+# hold KEY LIMIT INTERPRETER SCRIPT DIRECTORY HELPER: starts the keeper, and waits for it.
+# Most scripts are short: unless somebody has begun to follow by then, all that the script
+# wrote is told at once, and nobody needs a `tail`.
+hold() {
+    session /bin/sh "$H/keep" "$D" "$H" "$2" "$mask" "$3" "$4" "$5" \
+        < /dev/null > /dev/null 2>&1 &
+    keeper=$!
+    birth "$keeper"
+    printf '%s %s\n' "$keeper" "$b" > "$D/keeper"
+    clocks
+    say BEGUN "$began" "$T"
+    wait "$keeper"
+    [ -z "$ONE" ] && win told || return 0
+    say FOLLOW && say FOLLOW >&2 && state "$1" && rest 0 0 && told - -
+}
+
+# begin KEY LIMIT INTERPRETER SCRIPT DIRECTORY HELPER CHANNEL: start the script, once and
+# for all. With a CHANNEL that sshd did not make the script must not wait for it.
 begin() {
     find_run "$1" || { fail missing "$1"; return; }
     if ! command -v setsid > /dev/null 2>&1 && ! command -v perl > /dev/null 2>&1 &&
         ! command -v python3 > /dev/null 2>&1; then
         fail nosetsid; return
     fi
-    if mkdir "$D/started" 2> /dev/null; then
-        if ! { : > "$D/stdout" && : > "$D/stderr" &&
-            printf '%-40s\n' pending > "$D/exit.tmp"; } 2> /dev/null; then
-            rmdir "$D/started"; fail noroom "$D"; return
+    if win started; then
+        if ! { true > "$D/stdout" && true > "$D/stderr" &&
+            printf '%-60s\n' pending > "$D/exit_code"; } 2> /dev/null; then
+            rm -f "$D/started"; fail noroom "$D"; return
         fi
-        cat "$BOOT" > "$D/boot" 2> /dev/null
-        now > "$D/began"
-        session /bin/sh "$D/keep" "$D" "$2" "$3" "$4" "$5" < /dev/null > /dev/null 2>&1 &
-        printf '%s %s\n' "$!" "$(birth $!)" > "$D/keeper.tmp" &&
-            mv "$D/keeper.tmp" "$D/keeper"
+        read -r today 2> /dev/null < "$BOOT" && printf '%s\n' "$today" > "$D/boot"
+        now
+        printf '%s\n' "$T" > "$D/began"
+        [ -z "$7" ] || [ -S "$D/api.sock" ] || true > "$D/mute"
+        H=${D%/*}/.helper-$6
+        [ -d "$H" ] || H=$D/helper
+        hold "$@" &
+        holder=$! held=$1
+        return
     fi
-    say BEGUN "$(word "$D/began")" "$(now)"
+    clocks
+    say BEGUN "$began" "$T"
 }
 
 # status KEY
 status() {
     state "$1"
-    say STATUS "$S" "$(word "$D/began")" "$(now)"
+    clocks
+    say STATUS "$S" "$began" "$T"
 }
 
-# follow KEY OUT ERR: all output from these offsets, as it comes, until the end.
+tail_waits() {
+    for path in "${D%/*}"/.helper-*/tail-waits "$D/helper/tail-waits"; do
+        [ ! -e "$path" ] || return 0
+    done
+    return 1
+}
+
+# rest OUT ERR: all that there is beyond these offsets, of a script that is over.
+rest() {
+    [ ! -s "$D/stdout" ] || tail -c "+$(($1 + 1))" "$D/stdout" || return
+    [ ! -s "$D/stderr" ] || tail -c "+$(($2 + 1))" "$D/stderr" >&2
+}
+
+# told OUT ERR: the end of what is followed; how much there is, or "-": all of it was told.
+told() {
+    [ -n "$ONE" ] || say END >&2
+    clocks
+    flooded=0
+    [ -f "$D/flooded" ] && flooded=1
+    say END "$S" "$code" "$began" "$ended" "$T" "$flooded" "$1" "$2"
+}
+
+# follow KEY OUT ERR: all output from these offsets, as it comes, until the end. What
+# `tail` had no time for is asked for again by whoever sees the sizes at the end.
 follow() {
     state "$1"
     if [ "$S" = none ]; then fail missing "$1"; return; fi
+    own=
+    if [ -z "$ONE" ] && [ "$held" = "$1" ]; then
+        held=
+        if win told; then own=1
+        # Whoever holds the script tells of it. Should that have failed, another shell can.
+        elif wait "$holder"; then return
+        else kill -s KILL $$
+        fi
+    fi
     say FOLLOW
     [ -z "$ONE" ] && say FOLLOW >&2
+    o=- e=-
     if [ -f "$D/stdout" ]; then
-        if [ -z "$ONE" ] && [ "$S" = running ] &&
-            tail --pid=$$ -n 0 /dev/null > /dev/null 2>&1; then
+        if [ -z "$ONE" ] && [ "$S" != running ]; then
+            rest "$2" "$3"
+        elif [ -z "$ONE" ] && tail_waits; then
             tail -s 0.1 --pid="$keeper" -c "+$(($2 + 1))" -f "$D/stdout" 2> /dev/null &
             out=$!
             tail -s 0.1 --pid="$keeper" -c "+$(($3 + 1))" -f "$D/stderr" >&2 2> /dev/null &
-            wait $out
-            wait $!
+            err=$!
+            if [ -n "$own" ]; then
+                # Our own child: its end is known at once.
+                wait "$holder"
+                # Of this signal no shell has anything to say.
+                kill -s PIPE "$out" "$err" 2> /dev/null
+            fi
+            wait "$out" 2> /dev/null
+            wait "$err" 2> /dev/null
+            size "$D/stdout"
+            o=$N
+            size "$D/stderr"
+            e=$N
         else
             look "$2" "$3" || return
         fi
     fi
     state "$1"
-    [ -z "$ONE" ] && say END >&2
-    code=- ended=-
-    [ "$S" = exited ] && read -r code ended < "$D/exit_code"
-    flooded=0
-    [ -f "$D/flooded" ] && flooded=1
-    say END "$S" "$code" "$(word "$D/began")" "$ended" "$(now)" "$flooded" \
-        "$(size "$D/stdout")" "$(size "$D/stderr")"
+    told "$o" "$e"
 }
 
 # Where tail cannot wait for a process: look five times a second.
@@ -212,22 +352,22 @@ look() {
     o=$1 e=$2
     while :; do
         last=1
-        [ "$S" = running ] && [ ! -f "$D/exit_code" ] && kill -0 "$keeper" 2> /dev/null && last=
-        n=$(size "$D/stdout")
-        if [ "$n" -gt "$o" ]; then
-            [ -n "$ONE" ] && say CHUNK stdout $((n - o))
-            tail -c "+$((o + 1))" "$D/stdout" | head -c $((n - o)) || return 1
-            o=$n
+        [ "$S" = running ] && ! exited && kill -0 "$keeper" 2> /dev/null && last=
+        size "$D/stdout"
+        if [ "$N" -gt "$o" ]; then
+            [ -n "$ONE" ] && say CHUNK stdout $((N - o))
+            tail -c "+$((o + 1))" "$D/stdout" | head -c $((N - o)) || return 1
+            o=$N
         fi
-        n=$(size "$D/stderr")
-        if [ "$n" -gt "$e" ]; then
+        size "$D/stderr"
+        if [ "$N" -gt "$e" ]; then
             if [ -n "$ONE" ]; then
-                say CHUNK stderr $((n - e))
-                tail -c "+$((e + 1))" "$D/stderr" | head -c $((n - e)) || return 1
+                say CHUNK stderr $((N - e))
+                tail -c "+$((e + 1))" "$D/stderr" | head -c $((N - e)) || return 1
             else
-                tail -c "+$((e + 1))" "$D/stderr" | head -c $((n - e)) >&2 || return 1
+                tail -c "+$((e + 1))" "$D/stderr" | head -c $((N - e)) >&2 || return 1
             fi
-            e=$n
+            e=$N
         fi
         [ -n "$last" ] && return 0
         sleep 0.2 || sleep 1
@@ -282,9 +422,10 @@ end() {
     none | rebooted) say ENDED "$S"; return ;;
     created)
         # A start that is still on its way must find that it is too late.
-        mkdir "$D/started" 2> /dev/null && {
-            : > "$D/stdout"; : > "$D/stderr"; now > "$D/began"
-            printf '143 %s\n' "$(now)" > "$D/exit_code"
+        win started && {
+            true > "$D/stdout"; true > "$D/stderr"; now
+            printf '%s\n' "$T" > "$D/began"
+            printf '143 %s\n' "$T" > "$D/exit_code"
         }
         say ENDED created; return ;;
     running)
@@ -293,7 +434,7 @@ end() {
             sleep 0.1 || sleep 1
         done ;;
     esac
-    [ "$S" = exited ] || root=$(cat "$D/group" 2> /dev/null)
+    [ "$S" = exited ] || read -r root 2> /dev/null < "$D/group"
     pids=$(tree "$1")
     if [ -n "$pids" ]; then
         signal TERM "$pids"
@@ -326,27 +467,26 @@ forget() {
     say FORGOTTEN
 }
 
-# environment KEY: the variables that the run was given.
-environment() {
+# show KEY FILE: one of the texts that the run was given.
+show() {
     find_run "$1"
     say FOLLOW
-    [ -n "$D" ] && cat "$D/environment" 2> /dev/null
+    [ -n "$D" ] && cat "$D/$2" 2> /dev/null
     say END
 }
 
-# list: every run there is, with its state and its age in seconds.
+# list: every run there is, with its state.
 list() {
-    here=$(date +%s)
-    for i in 1 2 3; do
-        nth $i
-        mine "$P" || continue
-        for path in "$P"/*/; do
+    for room in "${HOME:-/nonexistent}/.cronium/runs" /tmp/.cronium-* /var/tmp/.cronium-*; do
+        mine "$room" || continue
+        for path in "$room"/*/; do
             key=${path%/}
             key=${key##*/}
             state "$key"
             [ "$S" = none ] && continue
-            made=$(cat "$D/created" 2> /dev/null || echo "$here")
-            say RUN "$key" "$S" $((here - ${made%%.*})) "$(cat "$D/instance" 2> /dev/null)"
+            instance=
+            read -r instance 2> /dev/null < "$D/instance"
+            say RUN "$key" "$S" "$instance"
         done
     done
     say LISTED

@@ -10,10 +10,17 @@ import logging
 import math
 import random
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from contracts.errors import CroniumError, EngineUnavailable, HostLost, SandboxFailed
+from contracts.errors import (
+    CroniumError,
+    EngineUnavailable,
+    HostLost,
+    SandboxFailed,
+    WorkerFault,
+)
 from contracts.logs import Stream
 from contracts.server_errors import SshUnavailable
 from engines.places import NAME_PREFIX, OnData, SandboxExit
@@ -30,6 +37,8 @@ DRAIN_SECONDS = 5.0
 SETTLE_SECONDS = 15.0
 FIRST_WAIT_SECONDS = 0.2
 KILLED_CODE = 137
+# People take what comes within this time for immediate.
+PROMPT_SECONDS = 0.2
 
 
 class SshSandbox:
@@ -41,6 +50,8 @@ class SshSandbox:
         begin: The line that starts the script; None: it is not ours to start.
         shell: A channel that can be used for it.
         socket: Where this worker listens for what the script says; None: nowhere.
+        home: The directory on the server, when it was made just now.
+        on_left: Called when the run may have been left on the server for good.
     """
 
     def __init__(
@@ -50,12 +61,16 @@ class SshSandbox:
         begin: str | None = None,
         shell: Shell | None = None,
         socket: Path | None = None,
+        home: str = "",
+        on_left: Callable[[], None] = lambda: None,
     ) -> None:
         self._account = account
         self.name = NAME_PREFIX + run_key
         self.run_key = run_key
         self._begin = begin
         self._shell = shell
+        self._home = home
+        self._on_left = on_left
         self._way_back = WayBack(account, run_key, socket)
         self._on_data: OnData | None = None
         self._read: dict[Stream, int] = {}
@@ -65,6 +80,7 @@ class SshSandbox:
         self._output_ended: asyncio.Future[None] | None = None
         self._began: float | None = None
         self._leftovers: tuple[str, ...] = ()
+        self._asked_at: tuple[int, int] | None = None
 
     async def attach(self, on_data: OnData) -> None:
         """Remember whom the output is for; it is followed from the start on."""
@@ -132,7 +148,7 @@ class SshSandbox:
         """
         while not self.exited.done():
             try:
-                self._leftovers = await self._kill(grace)
+                self._leftovers = await self.end(grace)
             except SshUnavailable as error:
                 logger.info("%s is stopped later: %s", self.name, error)
                 await asyncio.wait([self.exited], timeout=FIRST_WAIT_SECONDS * 5)
@@ -200,7 +216,12 @@ class SshSandbox:
         finally:
             await shell.close()
 
-    async def _kill(self, grace: float) -> tuple[str, ...]:
+    async def end(self, grace: float) -> tuple[str, ...]:
+        """End the whole tree; return what could not be ended: `pid user command`.
+
+        Raises:
+            SshUnavailable: The server was not reached.
+        """
         shell = await self._account.open()
         try:
             seconds = grace + self._account.patience
@@ -234,7 +255,8 @@ class SshSandbox:
         except Exception as error:
             # A fault of ours; whoever waits must not wait for ever.
             logger.exception("following %s", self.name)
-            self._fail(SandboxFailed(f"{self.name}: {type(error).__name__}"))
+            kind = type(error).__name__
+            self._fail(WorkerFault(f"the worker met an unforeseen {kind}"))
         finally:
             self._way_back.close()
             if not ended.done():
@@ -253,10 +275,14 @@ class SshSandbox:
             try:
                 if self._shell is None:
                     self._shell = await self._account.open()
-                await self._way_back.open(self._shell)
-                await self._ensure_begun(self._shell)
+                home, self._home = self._home, ""
+                await self._way_back.open(self._shell, home)
+                self._shell.listen(self._take)
+                after = await self._ensure_begun(self._shell)
                 away_since = None
-                end = End.of(await self._shell.follow(self._line(), self._take))
+                end = End.of(await self._shell.follow(self._line(), after))
+                if self._is_short_of(end):
+                    continue
                 if end.state != "running" or not follow:
                     return await self._ended(end)
             except Answered as answer:
@@ -267,6 +293,7 @@ class SshSandbox:
                     raise
                 away_since = away_since or time.monotonic()
                 if time.monotonic() - away_since > self._account.config.outage_window:
+                    self._on_left()
                     raise EngineUnavailable(
                         f"{self._account.place} has been away for "
                         f"{self._account.config.outage_window:g} s: {error}",
@@ -275,9 +302,15 @@ class SshSandbox:
             await asyncio.sleep(random.uniform(wait / 2, wait))
             wait = min(wait * 2, self._account.config.retry_seconds)
 
-    async def _ensure_begun(self, shell: Shell) -> None:
+    async def _ensure_begun(self, shell: Shell) -> float:
+        """Start the script, unless somebody did.
+
+        Returns:
+            How long to wait before asking for its output: one that ends sooner tells
+            of it by itself, which spares its server two processes.
+        """
         if self._begin is None:
-            return
+            return 0
         shell.write(self._begin)
         try:
             words = await shell.answer(self._account.patience)
@@ -288,10 +321,24 @@ class SshSandbox:
         self._began = Standing.of(["STATUS", "running", *words[1:]]).began
         self._begin = None
         self._mark_begun()
+        return PROMPT_SECONDS
 
     def _mark_begun(self) -> None:
         if self._begun is not None and not self._begun.done():
             self._begun.set_result(None)
+
+    def _is_short_of(self, end: End) -> bool:
+        """Whether something is left on the server that can still be asked for.
+
+        A file that became shorter than it was does not get longer by asking again.
+        """
+        read = (self._read[Stream.STDOUT], self._read[Stream.STDERR])
+        short = end.state == "exited" and (
+            read[0] < end.sizes[0] or read[1] < end.sizes[1]
+        )
+        again = short and read != self._asked_at
+        self._asked_at = read
+        return again
 
     def _line(self) -> str:
         out, err = self._read[Stream.STDOUT], self._read[Stream.STDERR]
@@ -310,7 +357,7 @@ class SshSandbox:
         if end.state == "exited":
             if end.flooded:
                 # What made itself a session of its own writes on.
-                self._leftovers = await self._kill(0)
+                self._leftovers = await self.end(0)
             return SandboxExit(
                 code=end.code,
                 oom_killed=False,
@@ -320,7 +367,7 @@ class SshSandbox:
                 leftovers=self._leftovers,
             )
         if end.state == "gone":
-            left = await self._kill(0)
+            left = await self.end(0)
             return SandboxExit(
                 code=KILLED_CODE,
                 oom_killed=False,

@@ -160,18 +160,31 @@ class Shell(asyncssh.SSHClientSession[bytes]):
             found.append(await self.answer(seconds))
         return found
 
-    async def follow(self, line: str, on_data: OnData) -> Words:
-        """Send a command and hand on all output until its end; return the end's words.
+    def listen(self, on_data: OnData) -> None:
+        """Hand on the output that comes from now on."""
+        self._on_data = on_data
+        self._stderr_ended.clear()
+
+    async def follow(self, line: str, after: float) -> Words:
+        """Ask for all output until its end; return the end's words.
+
+        Args:
+            line: The question.
+            after: Seconds in which the end may come without being asked for.
 
         Raises:
             Answered: There is nothing to follow.
             SshUnavailable: The connection broke.
         """
-        self._on_data = on_data
-        self._stderr_ended.clear()
-        self.write(line)
+        asked = False
         while True:
-            words = await self._answers.get()
+            try:
+                async with asyncio.timeout(None if asked else after):
+                    words = await self._answers.get()
+            except TimeoutError:
+                asked = True
+                self.write(line)
+                continue
             if words is None:
                 raise self._lost()
             if words[0] == "ERR":

@@ -35,10 +35,15 @@ class WayBack:
         self._listener: asyncssh.SSHListener | None = None
         self._directory = -1
 
-    async def open(self, shell: Shell) -> None:
+    async def open(self, shell: Shell, home: str = "") -> None:
         """Listen on the server, over the shell's connection.
 
-        A server that does not allow it runs scripts all the same; they cannot talk.
+        A server that does not allow it runs scripts all the same; they are told that
+        they cannot talk.
+
+        Args:
+            shell: The channel that the script is followed over.
+            home: The run's directory, when it is known and new.
 
         Raises:
             Answered: The run's directory is not there.
@@ -47,9 +52,11 @@ class WayBack:
         if self._socket is None or shell.connection is None:
             return
         self.close()
-        line = command("socket", self._run_key)
-        words = await shell.ask(line, self._account.patience)
-        remote = " ".join(words[1:])
+        remote = f"{home}/{self._socket.name}"
+        if not home:
+            line = command("socket", self._run_key)
+            words = await shell.ask(line, self._account.patience)
+            remote = " ".join(words[1:])
         try:
             # By its directory: a socket's path may have 107 bytes and no more.
             self._directory = os.open(self._socket.parent, os.O_PATH)
@@ -59,9 +66,7 @@ class WayBack:
                     remote, local
                 )
         except (OSError, asyncssh.Error, asyncssh.ChannelListenError) as error:
-            logger.warning(
-                "scripts on %s have no channel: %s", self._account.place, error
-            )
+            logger.info("scripts on %s have no channel: %s", self._account.place, error)
 
     def close(self) -> None:
         """Listen no more."""

@@ -46,7 +46,7 @@ _cronium_call() {
 _cronium_try() {
   local path=$2 _cronium_escaped waited=0 errors=0 pause=50 code key='' problem
   if [[ -z $CRONIUM_API ]]; then
-    _cronium_fail "this needs the executor's channel, and CRONIUM_SOCKET is not set; scripts that the executor starts have it"
+    _cronium_fail "this needs the executor's channel, and there is none: ${CRONIUM_NO_CHANNEL:-CRONIUM_SOCKET is not set, which scripts that the executor starts have}"
     return 1
   fi
   if [[ $path == *{}* ]]; then

@@ -10,6 +10,7 @@ const path = require('path');
 const { Channel, UNIX, messageOf, pauseFor } = require('./channel.js');
 const { CroniumAPIError, CroniumError, CroniumTimeoutError } = require('./errors.js');
 
+const NOT_SET = 'CRONIUM_SOCKET is not set, which scripts that the executor starts have';
 const LEVELS = ['debug', 'info', 'warning', 'error'];
 
 function document(file) {
@@ -182,7 +183,7 @@ const parts = {
     if (this.channel === null) {
       throw new CroniumError(
         `${what || route.split('/').pop()} needs the executor's channel, and there is none: ` +
-          'CRONIUM_SOCKET is not set. Scripts that the executor starts have it; input() and event() work without.'
+          `${process.env.CRONIUM_NO_CHANNEL || NOT_SET}; input() and event() work without.`
       );
     }
     const data = body === undefined ? undefined : encoded(body, what);

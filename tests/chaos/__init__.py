@@ -35,6 +35,14 @@ are named with theirs):
     X19 image missing, refused, stalled      docker/test_engine,
                                              temporal/test_event_workflow
     X20 clock jumps                          test_clock
+    X21 servers that hang in every way       test_servers; ssh/test_connections
+    X22 connection cut while a script runs   test_servers; ssh/test_outages
+    X23 server starts anew                   test_servers; ssh/test_outages
+    X24 host key changed                     ssh/test_connections, temporal/test_fan_out
+    X25 cancel of a tree of processes        ssh/test_outages
+    X26 more logins than sshd takes at once  ssh/test_connections
+    X27 odd disks, shells, sudo              ssh/test_runs
+    X28 worker killed among many servers     test_fan_out
     X29 cancel during a partition            test_temporal_outage
     X30 two workers claim one run            test_temporal_outage (frozen and thawed),
                                              test_claims (two processes, one host)

@@ -1,31 +1,33 @@
 """kill -9 of the worker in a fan-out: what ended stays, what runs is taken over."""
 
 import asyncio
-from collections import Counter
+import dataclasses
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import docker
 import pytest
 
 from contracts.results import ExecutionResult
+from tests.chaos.fleet import SECRET, Fleet, running_fleet
 from tests.chaos.plant import Plant, Run
 from tests.chaos.scripts import Numbered
 from tests.chaos.truth import broken_numbers, complain, entries, wrong_text
 from tests.chaos.wire import until
-from tests.ssh.ground import Ground, Server, key_text
 
 SERVERS = 4
 TARGETS = 12
 FORKS = 6
+CROWD = 200
+CROWD_FORKS = 60
+CROWD_STAGGER = 0.1
 # Some have ended and some run at every moment: they begin one after the other.
 STAGGER = 0.4
 UP_SECONDS = 60.0
 AFTER_SECONDS = 120.0
+CROWD_SECONDS = 300.0
 LEFT_SECONDS = 30.0
-BAD = "t05"
+BAD = "t005"
 BAD_CODE = 7
 
 # Each target has a directory of its own, and a line in it for each time it ran.
@@ -37,73 +39,10 @@ SCRIPT = Numbered(
 )
 
 
-@dataclass
-class Fleet:
-    """Targets on a few servers."""
-
-    servers: list[Server]
-
-    @property
-    def names(self) -> list[str]:
-        return [f"t{number:02}" for number in range(1, TARGETS + 1)]
-
-    def server_of(self, name: str) -> Server:
-        return self.servers[self.names.index(name) % len(self.servers)]
-
-    def prepare(self) -> None:
-        """Make each target's directory anew."""
-        for name in self.names:
-            home = directory_of(name)
-            bad = f"touch {home}/bad" if name == BAD else ":"
-            command = f"rm -rf {home}; mkdir {home}; {bad}"
-            self.server_of(name).run("sh", "-c", command, user="plain")
-
-    def targets(self) -> list[dict[str, Any]]:
-        found = []
-        for name in self.names:
-            spec = self.server_of(name).spec(
-                id=name,
-                name=name,
-                credentials={"key": {"secret": "SSH_KEY"}},
-                working_directory=directory_of(name),
-            )
-            found.append(
-                spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-            )
-        return found
-
-    def count(self, file: str) -> Counter[str]:
-        """How many lines a file has, by target."""
-        counts: Counter[str] = Counter()
-        for name in self.names:
-            path = f"{directory_of(name)}/{file}"
-            said = self.server_of(name).run("sh", "-c", f"cat {path} 2>/dev/null")
-            counts[name] = len(said.splitlines())
-        return counts
-
-    def ended(self) -> int:
-        return self.count("ends").total()
-
-    def left(self) -> list[str]:
-        """Run directories and processes of ours that are still there."""
-        found = []
-        for server in self.servers:
-            found += server.run("ls", "/home/plain/.cronium/runs").split()
-            found += server.processes("CRONIUM_KEEPER")
-        return found
-
-
-def directory_of(name: str) -> str:
-    return f"/home/plain/{name}"
-
-
 @pytest.fixture(scope="module")
 def fleet(docker_client: docker.APIClient) -> Iterator[Fleet]:
-    ground = Ground(docker_client)
-    try:
-        yield Fleet([ground.server() for _ in range(SERVERS)])
-    finally:
-        ground.close()
+    with running_fleet(docker_client, SERVERS, TARGETS) as made:
+        yield made
 
 
 @pytest.fixture
@@ -111,7 +50,7 @@ async def plant(fleet: Fleet, tmp_path: Path) -> AsyncIterator[Plant]:
     """A plant whose workers know the servers' key."""
     keys = tmp_path / "keys"
     keys.mkdir()
-    (keys / "SSH_KEY").write_text(key_text(fleet.servers[0].ground.user_key))
+    (keys / SECRET).write_text(fleet.key)
     made = Plant(tmp_path / "plant", wired=False, SECRETS_DIRECTORY=keys)
     try:
         await made.start()
@@ -120,12 +59,15 @@ async def plant(fleet: Fleet, tmp_path: Path) -> AsyncIterator[Plant]:
         await made.stop()
 
 
+CROWD_SCRIPT = dataclasses.replace(SCRIPT, lines=30, pause=0.1)
+
+
 @pytest.mark.parametrize("successor", ["the same host", "another host"])
 @pytest.mark.timeout(300)
 async def test_a_fan_out_outlives_its_worker_and_runs_nothing_twice(
     successor: str, plant: Plant, fleet: Fleet
 ) -> None:
-    await asyncio.to_thread(fleet.prepare)
+    await asyncio.to_thread(fleet.prepare, BAD)
     run = await plant.begin(
         SCRIPT,
         targets=fleet.targets(),
@@ -148,6 +90,31 @@ async def test_a_fan_out_outlives_its_worker_and_runs_nothing_twice(
     await complain(plant, run.execution, await deviations(plant, fleet, run, result))
 
 
+@pytest.mark.timeout(600)
+async def test_two_hundred_servers_outlive_the_death_of_their_worker(
+    plant: Plant, fleet: Fleet
+) -> None:
+    """As above, in parts, with most of a window under way at the moment of death."""
+    crowd = Fleet(fleet.servers, CROWD)
+    await asyncio.to_thread(crowd.prepare, BAD)
+    run = await plant.begin(
+        CROWD_SCRIPT,
+        targets=crowd.targets(),
+        fanOut={"forks": CROWD_FORKS, "staggerSeconds": CROWD_STAGGER},
+    )
+    await until(lambda: crowd.ended() >= 40, UP_SECONDS, "forty servers that ended")
+    plant.worker.kill()
+    begun, ended = await asyncio.to_thread(
+        lambda: (crowd.count("starts").total(), crowd.ended())
+    )
+    assert ended < begun, "nothing ran when the worker died: this shows nothing"
+    assert begun < CROWD, "all had begun when the worker died"
+    # Its Docker is of no matter here, and a busy machine proves it slowly.
+    await plant.worker.start(wait=False)
+    result = await plant.result(run, CROWD_SECONDS)
+    await complain(plant, run.execution, await deviations(plant, crowd, run, result))
+
+
 async def deviations(
     plant: Plant, fleet: Fleet, run: Run, result: ExecutionResult
 ) -> list[str]:
@@ -166,7 +133,7 @@ async def deviations(
     found += broken_numbers(log)
     for name in fleet.names:
         lines = [line for line in log if line["target"] == name]
-        found += [f"{name}: {words}" for words in wrong_text(lines, SCRIPT)]
+        found += [f"{name}: {words}" for words in wrong_text(lines, run.script)]
     await until(lambda: not fleet.left(), LEFT_SECONDS, "nothing left on the servers")
     if "other" not in plant.workers:
         await until(lambda: not kept(plant), LEFT_SECONDS, "nothing left of the runs")

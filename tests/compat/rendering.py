@@ -148,8 +148,12 @@ PRIMARY = {
 """Styles that get a case for each type; the others have all types in one."""
 
 
-def rendered() -> list[Case]:
-    """Every scenario in every style of Python and Node.js."""
+def rendered(only: list[Scenario] | None = None) -> list[Case]:
+    """Every scenario in every style of Python and Node.js.
+
+    Args:
+        only: The scenarios, in each style the same; None takes those of the style.
+    """
     return [
         Case(
             id=f"{language}, {style}: {scenario.name}",
@@ -162,5 +166,5 @@ def rendered() -> list[Case]:
         )
         for language, (render, styles) in STYLES.items()
         for style in styles
-        for scenario in (SINGLY if style in PRIMARY else TOGETHER)
+        for scenario in only or (SINGLY if style in PRIMARY else TOGETHER)
     ]

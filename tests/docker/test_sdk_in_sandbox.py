@@ -13,10 +13,11 @@ from contracts.events import EventType, Resources
 from contracts.logs import Stream
 from contracts.names import RUN_DIRECTORY, RUNNER_IMAGE
 from engines.docker import DockerEngine
-from tests.compat.cases import CASES
+from tests.compat import bash
 from tests.compat.channel import EXECUTION, TOKEN, Channel, serving
+from tests.compat.rendering import rendered
 from tests.compat.script import BASE_ENV, Ran
-from tests.compat.steps import Case
+from tests.compat.steps import TOGETHER, Case
 from tests.docker.conftest import spec_of
 
 SOCKET = "api.sock"
@@ -57,15 +58,8 @@ def run_with(engine: DockerEngine) -> RunWith:
 
 
 def chosen() -> list[Case]:
-    """One case of each style, and every call in the style that needs no import."""
-    every = ("python, global snake", "nodejs, global:", "bash:")
-    return [
-        case
-        for case in CASES
-        if case.id.endswith(": variables")
-        or (case.id.startswith(every) and ": type" not in case.id)
-        or case.id.endswith((": type: nested", ": type: unicode"))
-    ]
+    """Every call in every style; the types of a call in one script."""
+    return [*rendered(TOGETHER), *bash.CASES]
 
 
 @pytest.mark.parametrize("case", chosen(), ids=lambda case: case.id)

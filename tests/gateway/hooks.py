@@ -19,9 +19,21 @@ from worker.temporal import data_converter
 EVENT = {"id": "deploy", "name": "Deploy", "type": "bash", "script": "echo hi"}
 
 
-def hook_spec(identifier: str = "h1", event: str = "deploy", **more: Any) -> Any:
+def hook_spec(identifier: str = "h1", event: str | None = "deploy", **more: Any) -> Any:
     """Return a hook as it is sent to the gateway."""
-    return {"id": identifier, "event": EVENT | {"id": event}, "user": "ann"} | more
+    started = {"event": EVENT | {"id": event}} if event else {}
+    return {"id": identifier, "user": "ann", **started} | more
+
+
+GRAPH = {
+    "id": "release",
+    "name": "Release",
+    "nodes": [
+        {"id": "build", "event": EVENT},
+        {"id": "ship", "event": EVENT},
+    ],
+    "edges": [{"from": "build", "to": "ship"}],
+}
 
 
 def sign(secret: str, at: int, body: bytes) -> str:
@@ -90,16 +102,18 @@ async def new_hook(gateway: Gateway, identifier: str = "h1", **more: Any) -> Sen
 
 async def started(client: Client, answer: httpx.Response) -> EventRequest:
     """Return what Temporal was asked to start."""
-    return await asked(client, answer.json()["workflowId"])
+    request = await asked(client, answer.json()["workflowId"])
+    assert isinstance(request, EventRequest)
+    return request
 
 
-async def asked(client: Client, workflow: str) -> EventRequest:
+async def asked(client: Client, workflow: str, model: type[Any] = EventRequest) -> Any:
     """Return the argument that a workflow was started with."""
     handle: WorkflowHandle[Any, Any] = client.get_workflow_handle(workflow)
     first = (await handle.fetch_history()).events[0]
     payloads = first.workflow_execution_started_event_attributes.input.payloads
-    (request,) = await data_converter.decode(payloads, [EventRequest])
-    assert isinstance(request, EventRequest)
+    (request,) = await data_converter.decode(payloads, [model])
+    assert isinstance(request, model)
     return request
 
 

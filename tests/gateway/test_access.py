@@ -246,9 +246,15 @@ async def test_without_configured_origins_nothing_is_allowed(gateway: Gateway):
         ("https://{host}", None),
         ("https://evil.example", 4403),
         ("null", 4403),
-        ("http://127.0.0.1:1", 4403),
+        ("http://127.0.0.1:1", None),
+        ("http://localhost:3000", None),
+        ("http://localhost.evil.example", 4403),
+        ("http://192.0.2.7", 4403),
     ],
-    ids=["program", "configured", "own", "own-tls", "other", "sandboxed", "other-port"],
+    ids=[
+        *("program", "configured", "own", "own-tls", "other", "sandboxed"),
+        *("other-port", "localhost", "almost-localhost", "other-host"),
+    ],
 )
 async def test_websockets_are_for_our_own_and_configured_pages(
     start: Start, origin: str | None, code: int | None

@@ -11,6 +11,7 @@ import pytest
 from temporalio.client import Client
 
 from cli.main import run_command
+from contracts.graphs import GraphRequest
 from tests.conftest import pick_port
 from tests.gateway.conftest import SECRET, Gateway, Start
 from tests.gateway.hooks import Sender, asked, started
@@ -92,7 +93,7 @@ async def test_every_option_reaches_the_hook(hook: Command):
     code, out, err = await hook("add", "deploy.yaml", *options.split())
     assert code == 0, err
     found: Any = json.loads(out)["hook"]
-    del found["event"]
+    del found["event"], found["workflow"]
     assert found == {
         "id": "ci",
         "user": "local",
@@ -105,6 +106,32 @@ async def test_every_option_reaches_the_hook(hook: Command):
         "maxBodyBytes": 65536,
         "passHeaders": ["x-github-event"],
     }
+
+
+GRAPH = """
+id: release
+name: Release
+nodes:
+  build: {event: {name: Build, type: bash, script: echo built}}
+  ship: {event: {name: Ship, type: bash, script: echo shipped}, after: build}
+"""
+
+
+async def test_a_workflow_file_becomes_a_hook_of_its_graph(
+    hook: Command, client: Client, tmp_path: Path
+):
+    (tmp_path / "release.yaml").write_text(GRAPH)
+    code, _, err = await hook("add", "release.yaml")
+    assert code == 0, err
+    assert re.search(r"release +release +local", (await hook("list"))[1])
+    assert "Release (release)" in (await hook("show", "release"))[1]
+    code, out, err = await hook("test", "release")
+    assert code == 0, err
+    request = await asked(client, f"graph:release:{out.strip()}", GraphRequest)
+    assert [node.id for node in request.workflow.nodes] == ["build", "ship"]
+    code, _, err = await hook("add", "release.yaml", "--id", "b", "--target", "x")
+    assert code == 2
+    assert "--target: " in err
 
 
 async def test_list_and_show_have_no_secret(hook: Command):

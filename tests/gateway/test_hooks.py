@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from temporalio.client import Client
 
 from contracts.events import Trigger
+from contracts.graphs import GraphRequest
 from gateway import hooks_check, hooks_receive
 from gateway.hooks_upkeep import HookUpkeep
 from gateway.schema import hook_marks
@@ -20,7 +21,9 @@ from gateway.tokens import Scope
 from tests.gateway.conftest import Gateway, Start
 from tests.gateway.hooks import (
     EVENT,
+    GRAPH,
     Sender,
+    asked,
     error_of,
     github,
     hook_spec,
@@ -62,6 +65,21 @@ async def test_a_signed_call_starts_the_event_with_its_body_as_input(
     assert request.input == {"ref": "main", "n": 7}
     assert (request.user, request.trigger) == ("ann", Trigger.WEBHOOK)
     assert request.event.script == EVENT["script"]
+
+
+async def test_a_call_starts_a_whole_graph(hooked: Gateway, client: Client):
+    sender = await new_hook(hooked, event=None, workflow=GRAPH)
+    answer = await sender.call({"ref": "main"}, Idempotency_Key="k")
+    assert answer.status_code == 202, answer.text
+    execution = answer.json()["executionId"]
+    workflow = answer.json()["workflowId"]
+    assert workflow == f"graph:release:{execution}"
+    request = await asked(client, workflow, GraphRequest)
+    assert [node.id for node in request.workflow.nodes] == ["build", "ship"]
+    assert request.input == {"ref": "main"}
+    assert (request.user, request.trigger) == ("ann", Trigger.WEBHOOK)
+    again = await sender.call({"ref": "main"}, Idempotency_Key="k")
+    assert again.json() == answer.json() | {"duplicate": True}
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from gateway.sealing import SealBroken, is_current, seal, unseal
 from gateway.tokens import Scope, mint
 from tests.gateway.conftest import SECRET, Gateway, Start
 from tests.gateway.hooks import (
+    GRAPH,
     Sender,
     error_of,
     github,
@@ -106,6 +107,13 @@ async def test_what_is_not_there_is_unknown(gateway: Gateway):
         ({"secret": "SECRET"}, "secret", "not permitted"),
         ({"id": "a/b"}, "id", "pattern"),
         ({"event": {"id": "x"}}, "event.name", "required"),
+        ({"event": None}, "", "give either `event` or `workflow`"),
+        ({"workflow": GRAPH}, "", "give either `event` or `workflow`"),
+        (
+            {"event": None, "workflow": GRAPH | {"edges": [{"from": "build"}]}},
+            "workflow",
+            "edges[0]: expected",
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -115,7 +123,7 @@ async def test_a_field_that_breaks_a_rule_is_named_without_its_value(
     answer = await manage(gateway, "POST", json=hook_spec() | fields)
     assert error_of(answer) == (422, "RequestRefused")
     said = answer.json()["error"]["message"]
-    assert f"body.{path}:" in said
+    assert (f"body.{path}:" if path else "body:") in said
     assert message in said
     assert "SECRET" not in answer.text
 
@@ -126,6 +134,23 @@ async def test_targets_by_name_are_refused_since_there_is_no_inventory(
     event = hook_spec()["event"] | {"targets": ["web1"]}
     answer = await manage(gateway, "POST", json=hook_spec() | {"event": event})
     assert "event.targets[0]" in answer.json()["error"]["message"]
+
+
+async def test_a_credential_in_the_event_is_refused_and_not_repeated(gateway: Gateway):
+    server = {
+        "id": "a",
+        "name": "a",
+        "address": "192.0.2.7",
+        "username": "deploy",
+        "credentials": {"password": {"value": "hunter2-planted"}},
+    }
+    spec = hook_spec()
+    spec["event"] = {**spec["event"], "targets": [server]}
+    answer = await manage(gateway, "POST", json=spec)
+    assert answer.status_code == 422
+    said = answer.json()["error"]["message"]
+    assert "event.targets[0].credentials.password.value" in said
+    assert "hunter2" not in answer.text
 
 
 async def test_a_change_keeps_address_and_secret(start: Start, starts: TemporalStarts):

@@ -17,6 +17,8 @@ from contracts.errors import (
 )
 from contracts.limits import MAX_CHAIN_DEPTH
 from contracts.results import Status
+from contracts.server_errors import SshConnectFailed
+from tests.replay.graph_paths import GATE_PATHS, GRAPH_PATHS, PART_PATHS
 from tests.stack import event
 from tests.temporal.scripted import (
     FAILS,
@@ -104,7 +106,26 @@ def cancelled_in_actions(statuses: list[str], script: Callable[[], Script]) -> P
     return path
 
 
+async def scheduled(server: Scripted) -> WorkflowHandle[Any, Any]:
+    """As Temporal starts it for a schedule, one that is gone when the run is over."""
+    body = {
+        "event": event("true"),
+        "trigger": "schedule",
+        "schedule": {"id": "night", "pauseOnFailure": True, "maxRuns": 3},
+    }
+    async with server.following(Script(run=[FAILS])):
+        handle = await server.client.start_workflow(
+            names.EVENT_WORKFLOW,
+            body,
+            id=names.workflow_id("test", "night-2026-11-26T02:00:00Z"),
+            task_queue=server.queue,
+        )
+        await asyncio.wait_for(handle.result(), 30)
+    return handle
+
+
 EVENT_PATHS: dict[str, Path] = {
+    "scheduled": scheduled,
     "success": played(lambda: Script(run=[SUCCEEDS])),
     "failure": played(lambda: Script(run=[FAILS])),
     "retry": played(lambda: Script(run=[FAILS, FAILS, SUCCEEDS]), retries=2, **QUICK),
@@ -198,6 +219,18 @@ FAN_OUT_PATHS: dict[str, Path] = {
         targets=servers(4),
         fanOut={"forks": 2},
     ),
+    "server-away": played(
+        lambda: Script(at={"s0001": [raises(SshConnectFailed("refused"))] * 4}),
+        targets=servers(1),
+    ),
+    "server-away-for-good": played(
+        lambda: Script(at={"s0001": [raises(SshConnectFailed("refused"))] * 4}),
+        targets=[servers(1)[0] | {"deadlines": {"unreachableSeconds": 5}}],
+    ),
+    "fan-out-server-away": played(
+        lambda: Script(at={"s0001": [raises(SshConnectFailed("refused"))] * 3}),
+        targets=servers(2),
+    ),
     "fan-out-resume": played(
         lambda: Script(at={"s0002": [vanishes]}, resume=[SUCCEEDS]),
         answers=False,
@@ -235,4 +268,7 @@ SHARD_PATHS: dict[str, Path] = {
 PATHS: dict[str, dict[str, Path]] = {
     "EventWorkflow": {**EVENT_PATHS, **FAN_OUT_PATHS, **PARTS},
     "FanOutShard": SHARD_PATHS,
+    "GraphWorkflow": GRAPH_PATHS,
+    "GraphPart": PART_PATHS,
+    "Gate": GATE_PATHS,
 }

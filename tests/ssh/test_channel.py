@@ -70,9 +70,12 @@ async def test_the_helper_is_sent_once_and_whole(
     found = server.run("sh", "-c", "ls -d /home/plain/.cronium/runs/.helper-*").split()
     assert len(found) == 1
     files = server.run("find", found[0], "-type", "f").splitlines()
-    assert sorted(f.removeprefix(f"{found[0]}/") for f in files) == sorted(
-        sdk.carried()
-    )
+    assert {f.removeprefix(f"{found[0]}/") for f in files} == {
+        *sdk.carried(),
+        "keep",
+        "helper.sh",
+        "tail-waits",
+    }
 
 
 async def test_a_script_reaches_its_worker_and_again_after_an_outage(
@@ -120,7 +123,7 @@ async def test_a_server_that_forwards_nothing_runs_scripts_all_the_same(
 ) -> None:
     server = ground.server("-o", "AllowStreamLocalForwarding=no")
     place = engine.place(server.spec(), channels)
-    spec = spec_of("[ -e $CRONIUM_SOCKET ] || echo alone; exit 4", env=ENV)
+    spec = spec_of("echo alone$CRONIUM_SOCKET; exit 4", env=ENV)
     sandbox, output = await place.create(spec), Output()
     await sandbox.attach(output.take)
     await sandbox.start()

@@ -438,6 +438,29 @@ async def test_a_server_behind_two_jump_hosts_is_reached(
     assert isinstance(error, SshConnectTimeout)
 
 
+async def test_many_servers_behind_one_bastion_share_its_login(ground: Ground) -> None:
+    """More than MaxStartups lets in at once: the bastion sees one login."""
+    ports = range(2200, 2214)
+    options = [word for port in (22, *ports) for word in ("-o", f"Port={port}")]
+    inside = ground.server(*options, "-o", "AddressFamily=inet")
+    bastion = ground.server("-o", "MaxStartups=10:30:100")
+    engine = engine_with()
+    jump = bastion.spec().model_dump(
+        mode="json", by_alias=True, include={"address", "username", "host_keys"}
+    )
+    jump["credentials"] = {"key": {"value": key_text(ground.user_key)}}
+    ran = await asyncio.gather(
+        *(
+            run_to_end(engine, inside.spec(port=port, jump=[jump]), f"echo {port}")
+            for port in ports
+        )
+    )
+    assert [one.output.out for one in ran] == [f"{port}\n" for port in ports]
+    said = ground.client.logs(bastion.container).decode()
+    assert said.count("Accepted publickey") == 1
+    await engine.close()
+
+
 async def test_a_second_script_uses_the_connection_of_the_first(
     engine: SshEngine, ground: Ground
 ) -> None:

@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -259,3 +260,49 @@ def test_a_rollout_reaches_every_server_and_a_broken_one_only_the_first(
     assert (bad["status"], bad["exitCode"]) == ("FAILURE", 1), bad
     again = roll_out(cronium, web, "1.1")
     assert again["output"]["default"] == {"before": "1.0", "now": "1.1"}
+
+
+def test_a_staged_rollout_waits_for_a_person_and_goes_back_when_it_fails(
+    cronium: Cronium, fleet: dict[str, Server], web: Path
+) -> None:
+    file = str(ROOT / "examples" / "workflows" / "rollout.yaml")
+
+    def begin(release: str) -> str:
+        given = json.dumps({"release": release})
+        done = cronium(
+            "workflow", "run", file, "--servers", str(web), "--input", given, "-d"
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def until(execution: str, status: str, node: str = "") -> dict[str, str]:
+        limit = time.monotonic() + 90
+        while time.monotonic() < limit:
+            done = cronium("workflow", "show", execution, "--json")
+            found = json.loads(done.stdout or "{}")
+            rows = {row["node"]: row["status"] for row in found.get("nodes", [])}
+            if (rows.get(node) if node else found.get("status")) == status:
+                return rows
+            time.sleep(0.3)
+        raise AssertionError(done.stdout + done.stderr)
+
+    def current() -> set[str]:
+        servers = [fleet[f"10.0.0.{number}"] for number in (11, 12, 13)]
+        return {one.run("cat", "/home/plain/current-release") for one in servers}
+
+    good = begin("3.0")
+    until(good, "RUNNING", "look")
+    assert cronium("workflow", "approve", good, "look").returncode == 0
+    assert until(good, "SUCCESS")["back"] == "SKIPPED"
+    assert current() == {"3.0"}
+    refused = begin("3.1")
+    until(refused, "RUNNING", "look")
+    assert cronium("workflow", "reject", refused, "look").returncode == 0
+    assert until(refused, "SUCCESS")["back"] == "SUCCESS"
+    assert current() == {"3.0"}
+    broken = begin("4.0-broken")
+    rows = until(broken, "SUCCESS")
+    assert (rows["canary"], rows["look"], rows["back"]) == (
+        "FAILURE", "SKIPPED", "SUCCESS",
+    )  # fmt: skip
+    assert current() == {"3.0"}

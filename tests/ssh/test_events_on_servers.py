@@ -6,10 +6,22 @@ from typing import Any
 
 import docker
 import pytest
+from prometheus_client import generate_latest
 
 from contracts.results import ExecutionResult
+from engines.ssh import SshPlace
+from engines.ssh.shell import Shell
 from tests.ssh.ground import Ground, Server, key_text
 from tests.stack import Stack, event, running_stack
+from tests.temporal.test_faults import breaks_once
+
+SECRET = "a value that only the worker knows"
+# sudo gets its password from a pipe, so that it is on no command line.
+SURVIVES = """
+echo 'correct horse' | sudo -S -p '' sh -c 'trap "" TERM; sleep 371' &
+trap 'exit 8' TERM
+while :; do sleep 0.1; done
+"""
 
 
 @pytest.fixture(scope="session")
@@ -110,3 +122,84 @@ async def test_no_credential_is_in_the_history_or_the_log(
     text = (await handle.fetch_history()).to_json()
     text += str(await stack.logs(result.execution_id)) + str(result)
     assert "PRIVATE KEY" not in text
+
+
+async def test_what_survived_the_kill_is_told_to_people(
+    stack: Stack, servers: list[Server]
+) -> None:
+    target = described(stack, servers[0], "one", user="sudoer")
+    handle = await stack.start(
+        event(SURVIVES, targets=[target], timeoutSeconds=3, graceSeconds=1)
+    )
+    result: ExecutionResult = await handle.result()
+    lines = [line["text"] for line in await stack.logs(result.execution_id)]
+    servers[0].run("pkill", "-KILL", "-f", "sleep 371")
+    assert (result.status, result.exit_code) == ("TIMEOUT", -1)
+    assert result.error is not None
+    assert "root" in result.error.hint
+    assert "end it by hand" in result.error.hint
+    # The command line is the log's alone, where secrets are masked.
+    assert "sleep 371" not in result.error.hint
+    assert [line for line in lines if "could not be ended" in line and "371" in line]
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "status", "code"),
+    [(SshPlace, "create", "FAILURE", None), (Shell, "follow", "SUCCESS", 0)],
+)
+async def test_a_fault_that_nobody_foresaw_has_a_type_and_gives_nothing_away(
+    owner: type,
+    name: str,
+    status: str,
+    code: int | None,
+    stack: Stack,
+    servers: list[Server],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Before the start it is the run's end; after it another activity goes on."""
+    servers[0].run("rm", "-f", "/home/plain/starts")
+    calls = breaks_once(monkeypatch, owner, name, ValueError(SECRET))
+    if status == "FAILURE":
+
+        async def always(*_: Any, **__: Any) -> None:
+            calls.append(name)
+            raise ValueError(SECRET)
+
+        monkeypatch.setattr(owner, name, always)
+    target = described(stack, servers[0], "one")
+    handle = await stack.start(event("echo once >> ~/starts", targets=[target]))
+    result: ExecutionResult = await asyncio.wait_for(handle.result(), 120)
+    assert calls
+    text = (await handle.fetch_history()).to_json() + str(result)
+    text += str(await stack.logs(result.execution_id))
+    assert SECRET not in text
+    assert (result.status, result.exit_code) == (status, code)
+    if status == "FAILURE":
+        assert result.error is not None
+        assert result.error.type == "WorkerFault"
+        assert "ValueError" in result.error.message
+        assert result.error.hint
+    else:
+        assert servers[0].run("cat", "/home/plain/starts") == "once\n"
+
+
+def shown(stack: Stack) -> str:
+    """What the worker's /metrics answers."""
+    return generate_latest(stack.app._metrics.registry).decode()
+
+
+async def test_the_metrics_name_the_servers_that_are_left_alone(
+    stack: Stack, servers: list[Server]
+) -> None:
+    target = described(stack, servers[2], "dead", port=1)
+    with_quick_end = {**target, "deadlines": {"unreachableSeconds": 8}}
+    result = await stack.run(event("true", targets=[with_quick_end]))
+    assert result.error is not None
+    assert "in a row" in result.error.hint
+    name = f"{servers[2].address}:1"
+    async with asyncio.timeout(10):
+        while name not in shown(stack):  # noqa: ASYNC110
+            await asyncio.sleep(0.2)
+    text = shown(stack)
+    assert f'cronium_ssh_breaker_open{{server="{name}"}}' in text
+    assert "cronium_ssh_connections" in text

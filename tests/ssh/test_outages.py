@@ -10,6 +10,7 @@ from contracts.errors import EngineUnavailable, ErrorInfo, HostLost, SandboxFail
 from contracts.events import EventSpec
 from contracts.server_errors import SshUnavailable
 from engines.ssh import SshEngine
+from engines.ssh.place import Found
 from tests.ssh.conftest import Output, begun, engine_with, run_to_end
 from tests.ssh.ground import Ground, Server
 
@@ -70,6 +71,19 @@ async def test_dropped_packets_for_a_while_lose_nothing(
     await quick.place(spec).remove(sandbox)
 
 
+async def test_a_script_outlives_the_terminal_that_it_was_started_over(
+    quick: SshEngine, other: Server
+) -> None:
+    """The end of a terminal is a hang-up to whoever is attached to it."""
+    spec = other.spec(pty=True)
+    sandbox, output = await begun(quick, spec, COUNT.format(last=40))
+    await output.until("5\n")
+    other.hang_up()
+    end = await asyncio.wait_for(asyncio.shield(sandbox.exited), 60)
+    assert (end.code, output.out) == (9, numbers(40))
+    await quick.place(spec).remove(sandbox)
+
+
 async def test_another_worker_takes_over_from_the_first_byte(
     engine: SshEngine, server: Server
 ) -> None:
@@ -113,7 +127,7 @@ async def test_a_server_that_stays_away_is_given_up(other: Server) -> None:
         other.mend()
     await engine.close()
     engine = engine_with()
-    assert (await engine.place(spec).sweep(set(), 0)).running == [sandbox.run_key]
+    assert await engine.place(spec).runs() == [Found(sandbox.run_key, True)]
     await engine.place(spec).sandbox(sandbox.run_key).remove()
     assert other.processes("sleep 300") == []
     await engine.close()
@@ -211,7 +225,7 @@ async def test_a_keeper_that_was_killed_takes_the_script_with_it(
 ) -> None:
     sandbox, output = await begun(engine, server.spec(), "echo up; sleep 304")
     await output.until("up")
-    server.run("pkill", "-KILL", "-f", f"{sandbox.run_key}/keep")
+    server.run("pkill", "-KILL", "-f", f"keep .*/{sandbox.run_key}")
     end = await asyncio.wait_for(asyncio.shield(sandbox.exited), 30)
     assert end.interrupted
     assert judged(engine, server, end).type == "SandboxInterrupted"

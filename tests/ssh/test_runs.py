@@ -13,7 +13,7 @@ from contracts.events import EventSpec, EventType
 from contracts.logs import Stream
 from contracts.server_errors import SshServerRefused
 from engines.places import SandboxRunsAlready
-from engines.ssh import SshEngine, Swept
+from engines.ssh import SshEngine
 from tests.ssh.conftest import Output, begun, engine_with, run_to_end, spec_of
 from tests.ssh.ground import PASSWORD, Ground, Server
 
@@ -309,28 +309,6 @@ async def test_times_are_by_our_clock(engine: SshEngine, server: Server) -> None
     assert finished is not None
     assert before - 0.5 <= started <= finished <= time.time() + 0.1
     assert 0.4 <= finished - started < 3
-
-
-async def test_a_sweep_removes_what_ended_and_leaves_what_runs(
-    engine: SshEngine, server: Server
-) -> None:
-    spec = server.spec("dash")
-    place = engine.place(spec)
-    running, _ = await begun(engine, spec, "sleep 60")
-    ended, _ = await begun(engine, spec, "true")
-    claimed, _ = await begun(engine, spec, "true")
-    for sandbox in (ended, claimed):
-        await sandbox.exited
-    foreign = engine_with(instance="another")
-    assert await foreign.place(spec).sweep(set(), 0) == Swept([], [])
-    await foreign.close()
-    assert (await place.sweep({claimed.run_key}, 3600)).removed == []
-    swept = await place.sweep({claimed.run_key}, 0)
-    assert swept == Swept([ended.run_key], [running.run_key])
-    assert await running.status() == "running"
-    assert await claimed.status() == "exited"
-    for sandbox in (running, claimed):
-        await place.remove(sandbox)
 
 
 async def test_the_environment_of_a_run_can_be_read_back(

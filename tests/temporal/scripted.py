@@ -7,8 +7,10 @@ activities is scripted, so that each way of dying comes in a second and every ti
 import asyncio
 import contextlib
 import secrets
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from temporalio import activity
@@ -17,7 +19,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from activities import ActionActivities
+from activities import ActionActivities, GraphActivities, settle_schedule
 from contracts import names
 from contracts.deliveries import (
     SEND_CALLBACK,
@@ -28,6 +30,14 @@ from contracts.deliveries import (
 )
 from contracts.errors import CroniumError
 from contracts.events import EventRequest
+from contracts.gates import ENTER_GATE, TICKETS_ALIVE, GateOrder, Tickets
+from contracts.graph_parts import (
+    ADMIT_GRAPH,
+    READ_VARIABLES,
+    VariablesFound,
+    VariablesOrder,
+)
+from contracts.graphs import GraphRequest, GraphResult
 from contracts.logs import ExecutionRecord
 from contracts.results import (
     EXIT_CANCELLED,
@@ -52,11 +62,13 @@ from contracts.runs import (
 )
 from tests.stack import event
 from worker.temporal import data_converter
-from workflows import EventWorkflow, FanOutShard
+from workflows import ALL
 
 HOST = "h1"
 STARTED = 1_700_000_000.0
 MANY = 600
+SOON = timedelta(seconds=0.3)
+"""Between two heartbeats, with which a cancel comes."""
 Step = Callable[[RunRequest], Awaitable[RunOutcome]]
 Order = MessageOrder | CallbackOrder
 Handing = Callable[[Order], Awaitable[Delivery]]
@@ -195,6 +207,8 @@ class Script:
     resumes: list[ResumeRequest] = field(default_factory=list)
     called: asyncio.Event = field(default_factory=asyncio.Event)
     resume_window: float = 1.0
+    heartbeat: float = 1.0
+    """Seconds; where nobody dies, a busy machine may take longer."""
     hand: list[Handing] = field(default_factory=list)
     """What messages and callbacks come to; they arrive when nothing is said."""
     handed: list[Order] = field(default_factory=list)
@@ -205,6 +219,11 @@ class Script:
     at: dict[str, list[Step]] = field(default_factory=dict)
     """What servers do, by name; the others do `otherwise`."""
     otherwise: Step | None = None
+    nodes: dict[str, list[Step]] | None = None
+    """What nodes of graphs do, by target; the others do `otherwise`."""
+    variables: dict[str, Any] = field(default_factory=dict)
+    read: list[list[str]] = field(default_factory=list)
+    """Names of variables that were asked for, by call."""
     running: int = 0
     peak: int = 0
     """The most servers that ran side by side."""
@@ -214,9 +233,39 @@ class Script:
     @activity.defn(name=ADMIT_EXECUTION.name)
     async def admit(self, request: EventRequest) -> Admission:
         return Admission(
-            heartbeat_timeout_seconds=1.0,
+            heartbeat_timeout_seconds=self.heartbeat,
             resume_window_seconds=self.resume_window,
             schedule_to_start_seconds=30.0,
+        )
+
+    @activity.defn(name=ADMIT_GRAPH.name)
+    async def admit_graph(self, request: GraphRequest) -> Admission:
+        return await self.admit(EventRequest.model_construct())
+
+    @activity.defn(name=READ_VARIABLES.name)
+    async def read_variables(self, order: VariablesOrder) -> VariablesFound:
+        self.read.append(order.keys)
+        found = {k: self.variables[k] for k in order.keys if k in self.variables}
+        return VariablesFound(values=found)
+
+    @activity.defn(name=ENTER_GATE.name)
+    async def enter_gate(self, order: GateOrder) -> bool:
+        return await self._gates.enter_gate(order)
+
+    @activity.defn(name=TICKETS_ALIVE.name)
+    async def tickets_alive(self, known: Tickets) -> Tickets:
+        return await self._gates.tickets_alive(known)
+
+    @property
+    def _gates(self) -> GraphActivities:
+        """The real ones: nothing of gates is scripted."""
+        return GraphActivities(
+            admission=Admission(),
+            check=lambda request: None,
+            record=lambda record: True,
+            clock=time.time,
+            variables=None,  # type: ignore[arg-type]
+            client=activity.client(),
         )
 
     @activity.defn(name=RECORD_EXECUTION.name)
@@ -242,19 +291,15 @@ class Script:
     @activity.defn(name=RUN_CONTAINER.name)
     async def run_container(self, run: RunRequest) -> RunOutcome:
         self.runs.append(run)
+        if self.nodes is not None:
+            return await self._run_node(run, self.nodes)
         self.called.set()
         return await self.run.pop(0)(run)
 
-    @activity.defn(name=RUN_HTTP.name)
-    async def run_http(self, run: RunRequest) -> RunOutcome:
-        self.runs.append(run)
-        self.called.set()
-        return await self.run.pop(0)(run)
-
-    @activity.defn(name=RUN_SSH.name)
-    async def run_ssh(self, run: RunRequest) -> RunOutcome:
-        self.runs.append(run)
-        steps = self.at.get(run.target)
+    async def _run_node(
+        self, run: RunRequest, nodes: dict[str, list[Step]]
+    ) -> RunOutcome:
+        steps = nodes.get(run.target)
         step = steps.pop(0) if steps else self.otherwise or SUCCEEDS
         self.log.append(run.target)
         self.running += 1
@@ -265,6 +310,17 @@ class Script:
         finally:
             self.running -= 1
             self.log.append("-" + run.target)
+
+    @activity.defn(name=RUN_HTTP.name)
+    async def run_http(self, run: RunRequest) -> RunOutcome:
+        self.runs.append(run)
+        self.called.set()
+        return await self.run.pop(0)(run)
+
+    @activity.defn(name=RUN_SSH.name)
+    async def run_ssh(self, run: RunRequest) -> RunOutcome:
+        self.runs.append(run)
+        return await self._run_node(run, self.at)
 
     @activity.defn(name=RESUME_SSH.name)
     async def resume_ssh(self, order: ResumeRequest) -> RunOutcome:
@@ -304,6 +360,38 @@ class Scripted:
             result_type=ExecutionResult,
         )
 
+    async def start_graph(
+        self, graph: dict[str, Any], **fields: Any
+    ) -> WorkflowHandle[Any, GraphResult]:
+        """Start a graph; what its nodes run does as the script says.
+
+        Args:
+            graph: The graph; id and name are put in.
+            fields: Of the request.
+        """
+        execution = fields.pop("executionId", "x" + secrets.token_hex(6))
+        whole = {"id": "test", "name": "test", **graph}
+        return await self.client.start_workflow(
+            names.GRAPH_WORKFLOW,
+            {"executionId": execution, "workflow": whole, **fields},
+            id=names.graph_id(whole["id"], execution),
+            task_queue=self.queue,
+            result_type=GraphResult,
+        )
+
+    async def play_graph(
+        self,
+        script: Script,
+        graph: dict[str, Any],
+        *,
+        patience: float = 60,
+        **fields: Any,
+    ) -> tuple[GraphResult, WorkflowHandle[Any, GraphResult]]:
+        """Run a graph to its end."""
+        async with self.following(script):
+            handle = await self.start_graph(graph, **fields)
+            return await asyncio.wait_for(handle.result(), patience), handle
+
     @contextlib.asynccontextmanager
     async def following(
         self,
@@ -325,8 +413,19 @@ class Scripted:
                 Worker(
                     self.client,
                     task_queue=self.queue,
-                    workflows=[EventWorkflow, FanOutShard],
-                    activities=[script.admit, script.record, script.run_container],
+                    workflows=ALL,
+                    activities=[
+                        script.admit,
+                        script.admit_graph,
+                        script.read_variables,
+                        script.enter_gate,
+                        script.tickets_alive,
+                        script.record,
+                        script.run_container,
+                        settle_schedule,
+                    ],
+                    max_concurrent_activities=MANY,
+                    max_heartbeat_throttle_interval=SOON,
                 )
             )
             await stack.enter_async_context(
@@ -342,6 +441,7 @@ class Scripted:
                     task_queue=names.ssh_queue(self.queue),
                     activities=[script.run_ssh, script.resume_ssh],
                     max_concurrent_activities=MANY,
+                    max_heartbeat_throttle_interval=SOON,
                 )
             )
             await stack.enter_async_context(

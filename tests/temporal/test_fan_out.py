@@ -1,6 +1,7 @@
 """One event on several servers: windows, batches, who stops whom, what it comes to."""
 
 import asyncio
+import time
 from collections import Counter
 from itertools import pairwise
 from typing import Any
@@ -11,7 +12,12 @@ from temporalio.client import WorkflowFailureError
 from contracts.errors import HostLost, WorkerDraining
 from contracts.results import ExecutionResult, Status
 from contracts.runs import RunRequest
-from contracts.server_errors import SshConnectTimeout, SshHostKeyChanged
+from contracts.server_errors import (
+    SshBreakerOpen,
+    SshConnectFailed,
+    SshConnectTimeout,
+    SshHostKeyChanged,
+)
 from tests.replay.test_replay import replay
 from tests.temporal.scripted import (
     FAILS,
@@ -322,6 +328,37 @@ async def test_servers_that_cannot_be_used_end_with_their_own_reason(
     assert second is not None
     assert (first.type, second.type) == ("SshHostKeyChanged", "SshConnectTimeout")
     assert first.hint
+
+
+async def test_a_single_server_may_be_away_for_a_reboot(server: Scripted) -> None:
+    away = raises(SshConnectFailed("refused"))
+    breaker = raises(SshBreakerOpen("left alone"))
+    script = Script(at={"s0001": [away, away, breaker, away]})
+    result, _ = await server.play(script, targets=servers(1))
+    # After 1, 2, 4 and 8 s: more than the three tries that a server of many has.
+    assert (result.status, len(script.runs), result.attempts) == ("SUCCESS", 5, 1)
+
+
+async def test_a_server_of_many_does_not_hold_the_others_up(server: Scripted) -> None:
+    away = raises(SshConnectFailed("refused"))
+    script = Script(at={"s0001": [away] * 9})
+    begin = time.monotonic()
+    result, _ = await server.play(script, targets=servers(2))
+    assert time.monotonic() - begin < 15
+    assert (result.status, script.log.count("s0001")) == ("PARTIAL", 3)
+    assert result.targets[0].error is not None
+    assert result.targets[0].error.type == "SshConnectFailed"
+
+
+@pytest.mark.parametrize(("seconds", "tries"), [(0, 3), (5, 4)])
+async def test_a_server_is_waited_for_as_long_as_it_says(
+    seconds: float, tries: int, server: Scripted
+) -> None:
+    away = raises(SshConnectTimeout("no answer"))
+    target = servers(1)[0] | {"deadlines": {"unreachableSeconds": seconds}}
+    script = Script(at={"s0001": [away] * 20})
+    result, _ = await server.play(script, targets=[target])
+    assert (result.status, len(script.runs)) == ("FAILURE", tries)
 
 
 async def test_names_are_refused_by_the_workflow(server: Scripted) -> None:

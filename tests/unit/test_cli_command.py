@@ -89,6 +89,9 @@ def test_the_exit_status_tells_how_a_run_ended(
         *([name] for name in ("run", "logs", "status", "list", "cancel", "dev")),
         *([name] for name in ("down", "demo", "doctor", "worker", "gateway")),
         *(["var", name] for name in ("get", "set", "list", "delete")),
+        ["apply"],
+        *(["schedule", name] for name in ("apply", "list", "show", "next", "pause")),
+        *(["schedule", name] for name in ("resume", "trigger", "backfill", "delete")),
     ],
 )
 def test_every_command_explains_itself(

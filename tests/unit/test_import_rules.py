@@ -9,12 +9,12 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGES = (
     "contracts", "workflows", "activities", "engines", "logstream", "gateway",
-    "worker", "cli",
+    "worker", "cli", "schedules", "migration",
 )  # fmt: skip
 HTTP_LIBRARIES = {"httpx", "httpcore", "h11", "uvicorn"}
 ALLOWED = {
     "contracts": {"pydantic"},
-    "workflows": {"contracts", "temporalio"},
+    "workflows": {"contracts", "temporalio", "jinja2"},
     "engines": {
         "contracts",
         "sdk",
@@ -26,7 +26,9 @@ ALLOWED = {
         "asyncssh",
     },
     "logstream": {"contracts", "orjson", "websockets"},
+    "schedules": {"contracts", "temporalio", "cronsim", "yaml"},
     "activities": {"contracts", "engines", "logstream", "temporalio", "orjson"},
+    "migration": {"contracts", "pydantic", "yaml"},
 }
 ONLY_IN = {"docker": "engines/docker/", "asyncssh": "engines/ssh/"}
 NOBODY_IMPORTS = {"worker": {"worker", "cli"}, "cli": {"cli"}}

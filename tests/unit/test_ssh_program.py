@@ -54,10 +54,15 @@ def test_arguments_are_words_whatever_is_in_them(arguments: list[str]) -> None:
 
 
 def test_nothing_of_the_script_can_end_its_own_text() -> None:
-    lines = program.make(spec(script="a\nend-1\nEOF\n'"), "i", "")
-    ends = [line for line in lines.splitlines() if line.startswith("end-")]
-    assert len(ends) == len(set(ends)) + 0
-    assert "end-1" in ends
+    hostile = "a\nend\nEOF\n'; exit 1 #\n$(exit 2) `exit 3` \\"
+    lines = program.make(spec(script=hostile), "i", "")
+    taken = "make() { :; }; made() { :; }; put() { printf '%s\\0' \"$@\"; }\n" + lines
+    done = subprocess.run(
+        [shutil.which("dash") or "sh"], input=taken.encode(), capture_output=True
+    )
+    words = done.stdout.decode().split("\0")
+    assert words[words.index("script.sh") + 1] == hostile
+    assert done.returncode == 0
 
 
 def test_a_nul_byte_is_refused_by_name() -> None:

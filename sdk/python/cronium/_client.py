@@ -16,9 +16,10 @@ VERSION = "3.0.0"
 LEVELS = ("debug", "info", "warning", "error")
 SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~")
 NO_CHANNEL = (
-    "{what} needs the executor's channel, and there is none: CRONIUM_SOCKET is not "
-    "set. Scripts that the executor starts have it; input() and event() work without."
+    "{what} needs the executor's channel, and there is none: {why}; "
+    "input() and event() work without."
 )
+NOT_SET = "CRONIUM_SOCKET is not set, which scripts that the executor starts have"
 UNSET: Any = object()
 
 
@@ -230,7 +231,10 @@ class Cronium:
         import json
 
         if self._channel is None:
-            raise CroniumError(NO_CHANNEL.format(what=what or path.split("/")[-1]))
+            why = os.environ.get("CRONIUM_NO_CHANNEL") or NOT_SET
+            raise CroniumError(
+                NO_CHANNEL.format(what=what or path.split("/")[-1], why=why)
+            )
         if self._debug:
             self._debug("%s %s", method, path)
         status, reply = self._channel.call(

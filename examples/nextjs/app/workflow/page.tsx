@@ -1,0 +1,11 @@
+import { History } from "@/components/History";
+import { WorkflowStart } from "@/components/Workflow";
+
+export default function Page() {
+  return (
+    <main>
+      <WorkflowStart />
+      <History />
+    </main>
+  );
+}
