@@ -10,8 +10,6 @@ import re
 from ipaddress import IPv4Network
 from typing import Any
 
-from pydantic import ValidationError
-
 from contracts import names
 from contracts.events import Network, Resources
 from contracts.limits import MIB
@@ -140,7 +138,7 @@ def _resources(config: DockerConfig, host: dict[str, Any]) -> Resources:
         return Resources(
             memory_mb=memory // MIB, cpus=cpus / 1e9, pids=pids, tmp_mb=int(tmp[1])
         )
-    except ValidationError:
+    except ValueError:
         raise CallRefused("HostConfig: limits that no event can have") from None
 
 
