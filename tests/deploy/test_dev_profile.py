@@ -270,9 +270,20 @@ async def test_the_worker_keeps_no_right_but_that_to_change_network_rules(
         assert fact["NoNewPrivs"] == "1"
 
 
+async def test_a_worker_that_is_stopped_hands_over_and_ends_in_order(
+    dev: Project,
+) -> None:
+    await asyncio.to_thread(dev.call, "stop", "worker")
+
+    assert dev.inspect("worker")["State"]["ExitCode"] == 0
+    assert "draining" in dev.logs("worker")
+    await asyncio.to_thread(dev.call, "start", "worker")
+    await dev.healthy()
+
+
 async def test_all_is_gone_after_down(dev: Project) -> None:
     await asyncio.to_thread(dev.call, "down", "-v")
-    await until(lambda: not dev.sandboxes(), 30, "no sandbox is left")
+    assert [found["Names"] for found in dev.sandboxes()] == []
     client = docker.APIClient(base_url="unix:///var/run/docker.sock", version="auto")
     try:
         labels = {"label": f"io.cronium.instance={dev.instance}"}

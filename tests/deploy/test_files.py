@@ -173,7 +173,7 @@ def test_secrets_are_made_once_and_closed(tmp_path: Path) -> None:
             "http://127.0.0.1:8780/ready",
         ),
         (
-            ["tini", "--", "cronium-host", "worker"],
+            ["tini", "--", "/opt/cronium/bin/cronium", "worker"],
             {"CRONIUM_WORKER_HEALTH_PORT": "1234"},
             "http://127.0.0.1:1234/ready",
         ),
