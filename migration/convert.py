@@ -18,7 +18,6 @@ from migration.variables import variables_of
 from migration.workflows import WorkflowConverter
 
 REPORT = "MIGRATION.md"
-PROJECT = "migrated"
 # Long texts stay in one line: folded ones are hard to edit.
 WIDTH = 100_000
 
@@ -95,7 +94,6 @@ def _converted(
     WorkflowConverter(context).convert()
     variables = variables_of(context)
     export.check()
-    context.files["cronium.yaml"] = {"project": PROJECT}
     return context, variables
 
 

@@ -2,7 +2,7 @@
 
 import { PayloadValidationError, check, validators } from "@cronium/client/browser";
 import { useRouter } from "next/navigation";
-import { type FormEvent, useRef, useState } from "react";
+import { type FormEvent, useEffect, useRef, useState } from "react";
 import { Refusal, startRun } from "@/lib/api";
 import { STARTERS, type Language } from "@/lib/starters";
 
@@ -12,7 +12,9 @@ export function Editor({ servers }: { servers: string[] }) {
   const [language, setLanguage] = useState<Language>("bash");
   const [script, setScript] = useState(STARTERS.bash);
   const [faults, setFaults] = useState<string[]>([]);
-  const [busy, setBusy] = useState(false);
+  // Until React has the form, the browser itself would send it, script and all, as an address.
+  const [busy, setBusy] = useState(true);
+  useEffect(() => setBusy(false), []);
   // The same form started twice is one run; a form that was changed is another.
   const executionId = useRef(crypto.randomUUID());
 
