@@ -38,10 +38,12 @@ RUN set -eu; \
     python3 -m venv /opt/cronium; \
     pip="/opt/cronium/bin/pip --disable-pip-version-check install --no-index --no-deps"; \
     $pip --find-links /wheels --require-hashes -r /requirements.lock; \
-    $pip /wheels/cronium_executor-*.whl; \
-    /opt/cronium/bin/pip uninstall --yes setuptools pip; \
-    find /opt/cronium -name tests -type d -prune -exec rm -rf {} +; \
-    find /opt/cronium -name '*.so' -exec chmod 0755 {} +
+    find /opt/cronium -name tests -type d -prune -exec rm -rf {} +
+# Last, since it changes most often.
+COPY own /own
+RUN set -eu; \
+    /opt/cronium/bin/pip --disable-pip-version-check install --no-index --no-deps /own/*.whl; \
+    /opt/cronium/bin/pip uninstall --yes setuptools pip
 
 FROM base AS temporal-wheel
 COPY temporal /temporal

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
@@ -53,7 +54,7 @@ class Database:
 async def open_database(url: str) -> Database:
     """Return the database at `url`, its schema up to date.
 
-    Raises StorageFailed when it cannot be opened or migrated.
+    Raises StorageFailed when it cannot be opened or migrated, or is too new for us.
     """
     target = _with_driver(url)
     try:
@@ -64,6 +65,12 @@ async def open_database(url: str) -> Database:
         raise StorageFailed(
             f"The gateway's database cannot be opened: {type(error).__name__}.",
             hint="Check the database address, its rights and the free disk space.",
+        ) from error
+    except CommandError as error:
+        raise StorageFailed(
+            "The gateway's database was brought up to date by a newer version.",
+            hint="Start that version, or restore the copy that was made before it "
+            "(docs/upgrade.md).",
         ) from error
     return Database(
         writer=_engine(target, pool_size=1),

@@ -127,13 +127,12 @@ def pip(*arguments: str) -> None:
 
 def own_wheel() -> None:
     """Make the wheel of this checkout."""
-    for old in (CONTEXT / "wheels").glob("cronium_executor-*.whl"):
-        old.unlink()
+    shutil.rmtree(CONTEXT / "own", ignore_errors=True)
     # What an earlier build gathered would be packed as well, removed modules too.
     for stale in (ROOT / "build" / "lib", *(ROOT / "build").glob("bdist.*")):
         shutil.rmtree(stale, ignore_errors=True)
     options = ("--quiet", "--no-deps", "--no-build-isolation")
-    pip("wheel", *options, "--wheel-dir", str(CONTEXT / "wheels"), str(ROOT))
+    pip("wheel", *options, "--wheel-dir", str(CONTEXT / "own"), str(ROOT))
 
 
 def gather() -> None:

@@ -49,12 +49,17 @@ TEST_COMMANDS = {
     "curl": "curl",
     "jq": "jq",
     "chromium": "chromium",
+    "docker-compose": "docker-compose",
+    "systemd-analyze": "systemd",
 }
 POSTGRESQL = Path("/usr/lib/postgresql")
 # Without it the package would start a server of its own, which no test wants.
 NO_CLUSTER = Path("/etc/postgresql-common/createcluster.conf")
-# Unpacked and not installed: its package would start a server on this machine.
-REGISTRY = ROOT / "build" / "registry"
+# Unpacked and not installed: their packages would start servers on this machine.
+UNPACKED = {
+    ROOT / "build" / "registry": ("docker-registry", "docker-registry"),
+    ROOT / "build" / "prometheus": ("prometheus", "promtool"),
+}
 NODE_PROJECTS = ("tests/node", "clients/typescript", "examples/nextjs")
 
 
@@ -273,8 +278,9 @@ def test_programs() -> None:
         apt_install(*sorted(packages))
     for project in NODE_PROJECTS:
         node_packages(ROOT / project)
-    registry()
-    say("tests", "PostgreSQL, Chromium, Node.js, npm packages and a registry are there")
+    for folder, (package, program) in UNPACKED.items():
+        unpacked(folder, package, program)
+    say("tests", "PostgreSQL, Chromium, Node.js, npm packages and servers are there")
 
 
 def node_packages(project: Path) -> None:
@@ -293,21 +299,21 @@ def node_packages(project: Path) -> None:
     say(name, f"npm packages installed in {time.monotonic() - begin:.0f} s")
 
 
-def registry() -> None:
-    """Fetch a registry of images for the tests that pull one."""
-    if (REGISTRY / "usr" / "bin" / "docker-registry").exists():
+def unpacked(folder: Path, package: str, program: str) -> None:
+    """Fetch a Debian package and take its files apart, without installing it."""
+    if (folder / "usr" / "bin" / program).exists():
         return
     if shutil.which("apt-get") is None:
-        raise SetupFailed("the tests need apt-get to fetch docker-registry")
-    REGISTRY.mkdir(parents=True, exist_ok=True)
-    failure = "docker-registry could not be fetched. Run: apt-get update; make test"
+        raise SetupFailed(f"the tests need apt-get to fetch {package}")
+    folder.mkdir(parents=True, exist_ok=True)
+    failure = f"{package} could not be fetched. Run: apt-get update; make test"
     if os.geteuid() == 0:
         run("apt-get", "update", failure=failure)
     # The user that apt fetches as may not write here, which it warns of.
-    run("apt-get", "download", "docker-registry", failure=failure, cwd=REGISTRY)
-    package = next(REGISTRY.glob("docker-registry_*.deb"))
-    run("dpkg-deb", "--extract", str(package), str(REGISTRY), failure=failure)
-    package.unlink()
+    run("apt-get", "download", package, failure=failure, cwd=folder)
+    archive = next(folder.glob(f"{package}_*.deb"))
+    run("dpkg-deb", "--extract", str(archive), str(folder), failure=failure)
+    archive.unlink()
 
 
 def main() -> int:

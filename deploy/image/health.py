@@ -13,13 +13,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 SECONDS = 5.0
+LISTEN = "/run/cronium-guard/docker.sock"
 
 
 def target(words: Sequence[str], environment: Mapping[str, str]) -> str:
     """Return what to ask: `http://host:port/path`, or `unix:/path/of/socket`."""
     if "guard" in words:
-        listen = environment.get("CRONIUM_GUARD_LISTEN")
-        return f"unix:{listen or '/run/cronium-guard/docker.sock'}"
+        listen = words[words.index("--listen") + 1] if "--listen" in words else LISTEN
+        return f"unix:{listen}"
     if "gateway" in words or environment.get("CRONIUM_ROLE") == "gateway":
         return (
             f"http://127.0.0.1:{environment.get('CRONIUM_GATEWAY_PORT', '8780')}/ready"

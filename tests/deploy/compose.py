@@ -201,11 +201,11 @@ class Project:
 
     def remove(self) -> None:
         """Take everything away."""
-        self._run(
-            [*self._command, "down", "-v", "--remove-orphans", "-t", "20"], "latest"
-        )
+        words = ("down", "-v", "-t", "20")
+        done = self._run([*self._command, *words], "latest")
         remove_remains(self.instance)
         shutil.rmtree(self.run_dir, ignore_errors=True)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def build_images() -> None:

@@ -111,19 +111,27 @@ async def test_an_event_runs_from_outside_of_the_containers(
 
 
 async def test_an_event_runs_from_inside_as_the_page_says(dev: Project) -> None:
-    command = section_command("exec -T -u 10001 worker")
-    done = await asyncio.to_thread(
-        dev.call, *command, input="echo from inside, uid $(id -u)\n"
-    )
-
-    assert "from inside, uid 1000" in done.stdout
-
-
-def section_command(words: str) -> list[str]:
-    """Return the words after the profile of a compose command on the page."""
     page = (ROOT / "docs" / "deployment.md").read_text()
-    line = next(line for line in page.splitlines() if words in line)
-    return shlex.split(line.split("< ")[0])[shlex.split(line).index("exec") :]
+    line = next(line for line in page.splitlines() if "worker cronium run" in line)
+    words = shlex.split(line)
+
+    done = await asyncio.to_thread(dev.call, *words[words.index("exec") :])
+
+    assert "hello from cronium" in done.stdout
+
+
+async def test_the_key_of_the_tokens_is_replaced_while_all_runs(dev: Project) -> None:
+    before = dev.secret.read_text()
+
+    dev.execute("gateway", "cronium", "token", "rotate")
+    dev.secret.unlink()
+    after = dev.secret.read_text()
+    done = await asyncio.to_thread(dev.cronium, "run", "-c", "echo on", "--json")
+
+    assert after.splitlines()[0] != before.splitlines()[0]
+    assert done.returncode == 0, done.stderr
+    rows = await (await dev.caller()).logs(as_json(done.stdout)["executionId"])
+    assert lines_of(rows) == ["on"]
 
 
 @pytest.mark.parametrize("part", DEV)
@@ -262,9 +270,20 @@ async def test_the_worker_keeps_no_right_but_that_to_change_network_rules(
         assert fact["NoNewPrivs"] == "1"
 
 
+async def test_a_worker_that_is_stopped_hands_over_and_ends_in_order(
+    dev: Project,
+) -> None:
+    await asyncio.to_thread(dev.call, "stop", "worker")
+
+    assert dev.inspect("worker")["State"]["ExitCode"] == 0
+    assert "draining" in dev.logs("worker")
+    await asyncio.to_thread(dev.call, "start", "worker")
+    await dev.healthy()
+
+
 async def test_all_is_gone_after_down(dev: Project) -> None:
     await asyncio.to_thread(dev.call, "down", "-v")
-    await until(lambda: not dev.sandboxes(), 30, "no sandbox is left")
+    assert [found["Names"] for found in dev.sandboxes()] == []
     client = docker.APIClient(base_url="unix:///var/run/docker.sock", version="auto")
     try:
         labels = {"label": f"io.cronium.instance={dev.instance}"}
