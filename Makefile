@@ -1,13 +1,13 @@
 # Everything a developer runs. `make` alone lists it.
 PYTHON ?= python3
 BIN := .venv/bin
-LOCK_FLAGS := --generate-hashes --allow-unsafe --no-strip-extras --extra dev \
+LOCK_FLAGS := --generate-hashes --allow-unsafe --no-strip-extras --extra dev --extra docs \
   --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 DURATION ?= 10m
 COVERED := contracts/*,workflows/*,logstream/*,engines/docker/*
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo down test-setup test deploy-test chaos soak lint fmt coverage bench histories images image secrets seccomp client lock docs clean
+.PHONY: help setup demo down test-setup test deploy-test chaos soak lint fmt coverage bench histories images image secrets seccomp client lock docs site clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ docs: ## Write anew what pages take from code: settings, table of helpers
 	  $(BIN)/python -m worker.settings; } > build/configuration.md
 	mv build/configuration.md docs/configuration.md
 	$(BIN)/python -m tests.compat.table
+
+site: setup ## Build the documentation as a site, into build/site
+	@$(BIN)/python -m scripts.pages
 
 histories: ## Record the workflow paths that have no history yet (NAMES=… anew)
 	$(BIN)/python -m tests.replay.record $(NAMES)

@@ -20,7 +20,7 @@ from tests.pages import section
 from worker.settings import settings_reference
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 Secret = Callable[[str, str], None]
 # A second word names the test that runs the block instead of those here.
 BLOCK = re.compile(r"^```([\w ]*)\n(.*?)^```", re.M | re.S)

@@ -1,12 +1,17 @@
 """What `cronium migrate` writes runs: events in a sandbox, variables at the gateway."""
 
 import json
+import re
+import shlex
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 from tests.e2e.conftest import Cronium
 
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "migration.md").read_text()
 EXPORT = {
     "events": [
         {
@@ -69,3 +74,14 @@ def test_a_migrated_workflow_runs_with_its_secret_and_its_variable(
     result = json.loads(done.stdout)
     assert [node["status"] for node in result["nodes"]] == ["SUCCESS", "SUCCESS"]
     assert "it-is-not-in-a-file" not in done.stdout + done.stderr
+
+
+def test_the_commands_of_the_page_work(cronium: Cronium, tmp_path: Path) -> None:
+    shutil.copy(ROOT / "examples" / "migration" / "export.json", tmp_path)
+    (block,) = re.findall(r"^```console migration\n(.*?)^```", PAGE, re.M | re.S)
+    lines = [line for line in block.splitlines() if line.startswith("$ cronium ")]
+    assert len(lines) == 2
+    for line in lines:
+        done = cronium(*shlex.split(line)[2:], cwd=tmp_path)
+        assert done.returncode == 0, f"{line}: {done.stderr}"
+    assert "nightly-report" in done.stdout
