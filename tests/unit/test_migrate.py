@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from cli.declared import Declared, read_directory
 from cli.main import run_command
@@ -529,3 +531,42 @@ def test_the_yaml_is_plain_enough_to_be_edited(
     assert text.startswith("# Sales of the day\nid: nightly-report\n")
     assert "script: |\n" in text
     assert yaml.safe_load(text)["env"]["TIER"] == "blue"
+
+
+ODD = [
+    None, True, -1, 0, 10**12, 1.5, "", "x", "\0", "{{", "[", "é" * 200, [], [1], {},
+    {"a": {"b": 1}}, "https://[", "2026-13-01", "DAYS", "SCHEDULE", "REMOTE",
+]  # fmt: skip
+PLACES = [
+    (table, index, field)
+    for table, rows in json.loads(EXAMPLE.read_text()).items()
+    for index, row in enumerate(rows)
+    for field in row
+]
+
+
+@settings(
+    max_examples=120,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    changes=st.lists(
+        st.tuples(st.sampled_from(PLACES), st.sampled_from(ODD)), min_size=1, max_size=3
+    )
+)
+def test_whatever_a_field_holds_it_is_written_or_refused_with_its_place(
+    changes: list[tuple[tuple[str, int, str], Any]], tmp_path_factory: Any
+) -> None:
+    export = json.loads(EXAMPLE.read_text())
+    for (table, index, field), value in changes:
+        export[table][index][field] = value
+    directory = tmp_path_factory.mktemp("export")
+    (directory / "export.json").write_text(json.dumps(export))
+    out = directory / "out"
+    code = run_command(["migrate", str(directory / "export.json"), "--out", str(out)])
+    assert code in (0, 2)
+    assert out.exists() == (code == 0)
+    if code == 0:
+        read_directory(out)
