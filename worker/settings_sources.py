@@ -80,6 +80,10 @@ def keys_of(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[Key
             yield Key(path, field)
 
 
+# `cronium apply` reads whose a directory's files are from a file of the same name.
+PROJECT_KEY = "project"
+
+
 def read_yaml(file: Path) -> dict[str, Any]:
     """Return the content of a settings file.
 
@@ -103,7 +107,11 @@ def read_yaml(file: Path) -> dict[str, Any]:
     ):
         raise SettingsError(f"{file}: expected keys and values, as `docker: {{...}}`")
     # A group whose keys are all commented out is null in YAML.
-    return {key: value for key, value in content.items() if value is not None}
+    return {
+        key: value
+        for key, value in content.items()
+        if value is not None and key != PROJECT_KEY
+    }
 
 
 def explain(

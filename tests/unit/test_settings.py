@@ -201,6 +201,13 @@ def test_a_file_that_is_no_settings_file_is_said_so(
     assert "c.yaml" in str(caught.value)
 
 
+def test_the_directory_of_a_project_is_a_place_to_work_in(tmp_path: Path) -> None:
+    file = write(tmp_path / "cronium.yaml", "project: example-backups\n")
+    assert load_settings().role == "all"
+    file.write_text("project: example-backups\nrole: gateway\n")
+    assert load_settings().role == "gateway"
+
+
 def test_a_missing_file_and_a_binary_file_are_said_so(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="No such file"):
         load_settings(tmp_path / "nope.yaml")
