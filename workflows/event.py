@@ -1,32 +1,24 @@
 """`EventWorkflow`: one execution of one event, from admission to the typed result."""
 
-import asyncio
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from contracts import names
     from contracts.events import EventRequest
     from contracts.logs import ExecutionRecord
     from contracts.results import ActionResult, ExecutionResult, Status, TargetResult
-    from contracts.runs import ADMIT_EXECUTION, RECORD_EXECUTION, Admission
+    from contracts.runs import ADMIT_EXECUTION, Admission
     from contracts.shards import ShardReport
     from workflows import attributes, details
     from workflows.actions import FollowUp
+    from workflows.bookkeeping import admit, write_record
     from workflows.endings import cancelling, uncancelled
     from workflows.fanout import ManyTargets, OneTarget, Targets
     from workflows.plan import plan_of, refuse_names
     from workflows.scheduled import identified, settle
     from workflows.sharded import ShardedTargets
-
-# Local activities answer in milliseconds; this only bounds a broken disk.
-LOCAL_ACTIVITY_TIMEOUT = timedelta(seconds=30)
-ADMIT_PATIENCE = timedelta(seconds=60)
-# A record that cannot be written for so long is given up: whoever waits for the result
-# needs it more than the gateway needs its copy.
-RECORD_PATIENCE = timedelta(seconds=30)
 
 
 @workflow.defn(name=names.EVENT_WORKFLOW)
@@ -92,23 +84,9 @@ class EventWorkflow:
 
     async def _admit(self) -> bool:
         """Ask the operator's settings; False when the run is cancelled already."""
-        try:
-            self._admission = await workflow.execute_local_activity(
-                ADMIT_EXECUTION.name,
-                self._request,
-                result_type=ADMIT_EXECUTION.result,
-                start_to_close_timeout=LOCAL_ACTIVITY_TIMEOUT,
-                # A fault of ours must end the run with its message, not hold it.
-                schedule_to_close_timeout=ADMIT_PATIENCE,
-            )
-        except asyncio.CancelledError:
-            return False
-        except ActivityError as error:
-            if is_cancelled_exception(error):
-                return False
-            # The cause is the refusal itself: its type and path reach the client.
-            raise (error.cause or error) from None
-        return True
+        admission = await admit(ADMIT_EXECUTION, self._request)
+        self._admission = admission or self._admission
+        return admission is not None
 
     def _choose(self) -> Targets:
         request, admission = self._request, self._admission
@@ -172,16 +150,4 @@ class EventWorkflow:
             result=result,
         )
         # A cancel that comes now must not leave the gateway without an end.
-        await uncancelled(self._write(record))
-
-    async def _write(self, record: ExecutionRecord) -> None:
-        try:
-            await workflow.execute_local_activity(
-                RECORD_EXECUTION.name,
-                record,
-                result_type=RECORD_EXECUTION.result,
-                schedule_to_close_timeout=RECORD_PATIENCE,
-            )
-        except FailureError as error:
-            # Of a local activity its own error comes, in no `ActivityError`.
-            workflow.logger.error("the end is not recorded: %s", error)
+        await uncancelled(write_record(record))

@@ -1,12 +1,10 @@
 """`GraphWorkflow`: one execution of one graph, from admission to the typed result."""
 
 import asyncio
-from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
 from temporalio.exceptions import (
-    ActivityError,
     ApplicationError,
     FailureError,
     is_cancelled_exception,
@@ -22,9 +20,10 @@ with workflow.unsafe.imports_passed_through():
     from contracts.graphs import GraphRequest, GraphResult
     from contracts.logs import ExecutionRecord
     from contracts.results import Status
-    from contracts.runs import RECORD_EXECUTION, Admission
+    from contracts.runs import Admission
     from contracts.validation import sentence
     from workflows import attributes
+    from workflows.bookkeeping import admit, write_record
     from workflows.endings import uncancelled
     from workflows.graphs import picture, results
     from workflows.graphs.check import problems_of_graph
@@ -34,11 +33,6 @@ with workflow.unsafe.imports_passed_through():
     from workflows.graphs.run import GraphRun
     from workflows.graphs.scope import data_of
     from workflows.scheduled import identified, settle
-
-# Local activities answer in milliseconds; this only bounds a broken disk.
-LOCAL_ACTIVITY_TIMEOUT = timedelta(seconds=30)
-ADMIT_PATIENCE = timedelta(seconds=60)
-RECORD_PATIENCE = timedelta(seconds=30)
 
 
 @workflow.defn(name=names.GRAPH_WORKFLOW)
@@ -119,22 +113,9 @@ class GraphWorkflow(Steered):
 
     async def _admit(self) -> bool:
         """Ask the operator's settings; False when the run is cancelled already."""
-        try:
-            self._admission = await workflow.execute_local_activity(
-                ADMIT_GRAPH.name,
-                self._request,
-                result_type=ADMIT_GRAPH.result,
-                start_to_close_timeout=LOCAL_ACTIVITY_TIMEOUT,
-                schedule_to_close_timeout=ADMIT_PATIENCE,
-            )
-        except asyncio.CancelledError:
-            return False
-        except ActivityError as error:
-            if is_cancelled_exception(error):
-                return False
-            # The cause is the refusal itself: its type and path reach the client.
-            raise (error.cause or error) from None
-        return True
+        admission = await admit(ADMIT_GRAPH, self._request)
+        self._admission = admission or self._admission
+        return admission is not None
 
     async def _run_in_turn(self) -> None:
         graph, limit = self._graph, self._request.workflow.concurrency
@@ -211,16 +192,7 @@ class GraphWorkflow(Steered):
             run_id=info.run_id,
             result=results.record_of(result),
         )
-        try:
-            await workflow.execute_local_activity(
-                RECORD_EXECUTION.name,
-                record,
-                result_type=RECORD_EXECUTION.result,
-                schedule_to_close_timeout=RECORD_PATIENCE,
-            )
-        except FailureError as error:
-            # Of a local activity its own error comes, in no `ActivityError`.
-            workflow.logger.error("the end is not recorded: %s", error)
+        await write_record(record)
 
 
 def _refuse(request: GraphRequest) -> None:

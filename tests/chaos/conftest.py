@@ -1,6 +1,7 @@
 """The plant that the tests of this folder break, mended before each of them."""
 
 import asyncio
+import contextlib
 import os
 import random
 import secrets
@@ -11,8 +12,9 @@ from typing import Any
 import docker
 import pytest
 
-from tests.chaos.plant import Plant
+from tests.chaos.plant import DOCKER_SOCKET, Plant
 from tests.chaos.truth import leftovers
+from tests.chaos.wire import Gate
 
 LONG = os.environ.get("CRONIUM_CHAOS") == "long"
 SEED = int(os.environ.get("CRONIUM_CHAOS_SEED") or secrets.randbelow(1_000_000))
@@ -75,6 +77,30 @@ async def standing(
 async def plant(standing: Plant) -> Plant:
     """The plant, with all of its parts at work."""
     return await mended(standing)
+
+
+@contextlib.asynccontextmanager
+async def gated_plant(
+    directory: Path, **settings: Any
+) -> AsyncIterator[tuple[Plant, Gate]]:
+    """A plant whose worker reaches Docker through a gate that holds requests.
+
+    Args:
+        directory: For the gate's socket and the plant.
+        settings: More `CRONIUM_*` variables of the worker, without the prefix.
+    """
+    gate = Gate(directory / "docker.sock", Path(DOCKER_SOCKET))
+    await gate.start()
+    plant = Plant(directory / "plant", wired=False, **settings)
+    # Only the worker goes through the gate: what watches it must see all.
+    plant.replace_worker(DOCKER_SOCKET=gate.path)
+    try:
+        await plant.start()
+        yield plant, gate
+    finally:
+        gate.open()
+        await plant.stop()
+        await gate.close()
 
 
 async def mended(plant: Plant) -> Plant:

@@ -7,13 +7,12 @@ started, started but the worker does not know it, ended but not removed.
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.chaos.conftest import mended
-from tests.chaos.plant import DOCKER_SOCKET, Plant
+from tests.chaos.conftest import gated_plant, mended
+from tests.chaos.plant import Plant
 from tests.chaos.scripts import Numbered
 from tests.chaos.truth import check, nothing_left
 from tests.chaos.wire import Gate, Hold
@@ -39,19 +38,8 @@ POINTS = {
 
 @pytest.fixture(scope="module")
 async def gated(tmp_path_factory: Any) -> AsyncIterator[tuple[Plant, Gate]]:
-    directory: Path = tmp_path_factory.mktemp("gated")
-    gate = Gate(directory / "docker.sock", Path(DOCKER_SOCKET))
-    await gate.start()
-    plant = Plant(directory / "plant", wired=False)
-    # Only the worker goes through the gate: what watches it must see all.
-    plant.replace_worker(DOCKER_SOCKET=gate.path)
-    try:
-        await plant.start()
-        yield plant, gate
-    finally:
-        gate.open()
-        await plant.stop()
-        await gate.close()
+    async with gated_plant(tmp_path_factory.mktemp("gated")) as made:
+        yield made
 
 
 async def reached(hold: Hold) -> None:

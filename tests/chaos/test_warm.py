@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import docker
@@ -10,8 +9,8 @@ import pytest
 
 from contracts import names
 from engines.docker.standby import is_warm
-from tests.chaos.conftest import mended
-from tests.chaos.plant import DOCKER_SOCKET, JANITOR_INTERVAL, Plant, Run
+from tests.chaos.conftest import gated_plant, mended
+from tests.chaos.plant import JANITOR_INTERVAL, Plant, Run
 from tests.chaos.scripts import Numbered
 from tests.chaos.truth import (
     broken_numbers,
@@ -40,18 +39,8 @@ POINTS = {
 
 @pytest.fixture(scope="module")
 async def gated(tmp_path_factory: Any) -> AsyncIterator[tuple[Plant, Gate]]:
-    directory: Path = tmp_path_factory.mktemp("warm")
-    gate = Gate(directory / "docker.sock", Path(DOCKER_SOCKET))
-    await gate.start()
-    plant = Plant(directory / "plant", wired=False, DOCKER_WARM=1)
-    plant.replace_worker(DOCKER_SOCKET=gate.path)
-    try:
-        await plant.start()
-        yield plant, gate
-    finally:
-        gate.open()
-        await plant.stop()
-        await gate.close()
+    async with gated_plant(tmp_path_factory.mktemp("warm"), DOCKER_WARM=1) as made:
+        yield made
 
 
 def waiting(plant: Plant, client: docker.APIClient) -> list[str]:
