@@ -30,8 +30,8 @@ test: test-setup ## Run all tests but those of the deployment
 deploy-test: test-setup ## Build the image and try the compose file, the guard and clusters
 	@$(BIN)/python -m pytest tests/deploy
 
-chaos: setup ## Kill, cut and fill everything, in the long form
-	@CRONIUM_CHAOS=long $(BIN)/python -m pytest --timeout 1800 tests/chaos
+chaos: test-setup ## Kill, cut and fill everything, in the long form
+	@CRONIUM_CHAOS=long $(BIN)/python -m pytest -n 2 --dist loadfile --timeout 1800 tests/chaos
 
 soak: setup ## Kill parts for DURATION while events run (WRITE=1 puts the numbers into docs/reliability.md)
 	@$(BIN)/python -m tests.chaos.soak --duration $(DURATION) $(if $(WRITE),--write)
