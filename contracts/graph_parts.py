@@ -55,6 +55,12 @@ class Steering(WireModel):
     why: Why = ""
 
 
+class BrakeWord(WireModel):
+    """Pause or resume, passed on to a part: signal `brake_word`."""
+
+    on: bool
+
+
 class RunInfo(TolerantModel):
     """What all nodes of an execution have in common."""
 
@@ -115,6 +121,8 @@ class PartRequest(WireModel):
     event: EventSpec | None = None
     """An event on more servers than one history bears."""
     earlier: int = 0
+    paused: bool = False
+    """Whether it is to begin nothing yet."""
 
 
 class PartResult(WireModel):
@@ -147,5 +155,6 @@ class VariablesFound(WireModel):
     values: dict[str, Any] = {}
 
 
+BRAKE_WORD = "brake_word"
 ADMIT_GRAPH = ActivityStub("admit_graph", GraphRequest, Admission)
 READ_VARIABLES = ActivityStub("read_variables", VariablesOrder, VariablesFound)

@@ -165,7 +165,7 @@ class GraphWorkflow(Steered):
             return "held: a node failed; retry or skip one, or resume to end the run"
         if self._queued:
             return "waits for a place among the runs of its concurrency key"
-        return "paused" if self._graph.paused else ""
+        return "paused" if self._graph.brake.on else ""
 
     def _result(self) -> GraphResult:
         elapsed = workflow.now() - self._started
