@@ -55,6 +55,16 @@ class Steering(WireModel):
     why: Why = ""
 
 
+class RerunOrder(WireModel):
+    """What to run again of a run that is over: argument of the query `rerun`."""
+
+    again: list[NodeId] = Field(default=[], max_length=limits.MAX_NODES)
+    """Nodes to run anew, with all behind them; empty: those that failed and were not
+    handled."""
+    workflow: GraphSpec | None = None
+    """The graph as it is now; unset: as it was."""
+
+
 class BrakeWord(WireModel):
     """Pause or resume, passed on to a part: signal `brake_word`."""
 
