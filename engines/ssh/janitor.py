@@ -26,6 +26,8 @@ AT_ONCE = 4
 LONGEST_WAIT = 3600.0
 # One that answers is looked at so often at least while a run on it may become nobody's.
 WANTED_INTERVALS = 4
+# A very busy server may do so late what it was told on a connection that is gone.
+LATE_SECONDS = 120.0
 PATIENCE_SECONDS = 7 * 86_400.0
 # What only another worker may know of is no cause to look more often.
 LOOK_AGAIN_SECONDS = 600.0
@@ -40,6 +42,8 @@ class Due:
     at: float
     since: float
     wait: float
+    until: float = 0.0
+    """Before, there is cause to look again even if nothing is found."""
 
 
 class ServerJanitor:
@@ -84,12 +88,13 @@ class ServerJanitor:
             self._note(server)
 
     def left(self, server: ServerSpec) -> None:
-        """Note that something was left on a server that could not be reached."""
+        """Note that something was left on a server, or may come to be there late."""
         self._note(server)
         # However rarely it was looked at because of what was there before.
         due = self._due[_name(server)]
         due.wait = self._interval
         due.at = min(due.at, self._clock() + self._interval)
+        due.until = self._clock() + LATE_SECONDS
 
     async def sweep(self) -> list[str]:
         """Look at the servers whose time has come.
@@ -130,12 +135,13 @@ class ServerJanitor:
         except CroniumError as error:
             # A server that refuses us is not asked again and again.
             logger.warning("%s is not swept: %s", name, error)
-            removed, undecided = [], False
+            removed, undecided, due.until = [], False, 0.0
         now = self._clock()
         due.at = now + due.wait
         due.wait = min(due.wait * 2, longest)
         self._looked[name] = now
-        if not undecided or now - due.since > PATIENCE_SECONDS:
+        settled = not undecided and now >= due.until
+        if settled or now - due.since > PATIENCE_SECONDS:
             self._due.pop(name, None)
         return removed
 

@@ -83,6 +83,8 @@ class SshPlace:
             raise explain(answer, self._account.place) from None
         except BaseException:
             shell.abandon()
+            # A busy server may read it all the same, when nobody waits any more.
+            self._left()
             raise
         socket = self._socket_of(spec.run_key)
         begin = program.begin(

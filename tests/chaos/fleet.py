@@ -92,6 +92,17 @@ class Fleet:
             found += server.processes(".cronium/runs")
         return found
 
+    def _about(self, left: list[str]) -> str:
+        """What is in the directories that are left, for whoever reads the failure."""
+        look = (
+            f"cd {HOME}/.cronium/runs 2>/dev/null || exit 0;"
+            f" for run in {' '.join(left)};"
+            " do [ -d $run ] || continue; ls -la --full-time $run; head -n 2"
+            " $run/began $run/exit_code $run/instance; cut -c 1-400 $run/environment;"
+            " done 2>&1"
+        )
+        return "\n".join(server.run("sh", "-c", look) for server in self.servers)
+
     async def emptied(self, seconds: float) -> None:
         """Wait until nothing of ours is left on the servers.
 
@@ -100,8 +111,9 @@ class Fleet:
         """
         begin = time.monotonic()
         while left := await asyncio.to_thread(self.left):
-            late = time.monotonic() - begin > seconds
-            assert not late, f"left on the servers after {seconds:g} s: {left}"
+            if time.monotonic() - begin > seconds:
+                about = await asyncio.to_thread(self._about, left)
+                raise AssertionError(f"left after {seconds:g} s: {left}\n{about}")
             await asyncio.sleep(0.2)
 
 

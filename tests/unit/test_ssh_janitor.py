@@ -11,6 +11,7 @@ from contracts.server_errors import SshAuthFailed, SshConnectFailed
 from contracts.servers import ServerSpec
 from engines.ssh import ServerJanitor
 from engines.ssh.janitor import (
+    LATE_SECONDS,
     LONGEST_WAIT,
     LOOK_AGAIN_SECONDS,
     PATIENCE_SECONDS,
@@ -183,6 +184,21 @@ async def test_what_somebody_wants_is_gone_soon_after_nobody_does(world: World) 
         for key in await world.sweep_after(INTERVAL)
     ]
     assert removed == ["ended"]
+
+
+async def test_what_a_busy_server_makes_late_is_found(world: World) -> None:
+    world.janitor.left(SERVER)
+    late = int(LATE_SECONDS / INTERVAL)
+    for _ in range(late - WANTED_INTERVALS):
+        assert await world.sweep_after(INTERVAL) == []
+    world.place.has("ended")
+    removed = [
+        key
+        for _ in range(2 * WANTED_INTERVALS)
+        for key in await world.sweep_after(INTERVAL)
+    ]
+    assert removed == ["ended"]
+    assert world.janitor.due == 0, "it is not looked for ever"
 
 
 async def test_a_server_that_refuses_us_is_not_asked_again(world: World) -> None:
