@@ -83,7 +83,9 @@ async def not_ready(plant: Plant, seconds: float = 20) -> str:
             assert (await health(plant, "/metrics")).status_code == 200
             ready = await health(plant, "/ready")
             if ready.status_code == 503:
-                return str(ready.json()["problems"]["docker"])
+                problems = ready.json()["problems"]
+                if "docker" in problems:
+                    return str(problems["docker"])
             await asyncio.sleep(0.05)
 
 
