@@ -15,6 +15,7 @@ from activities import (
     HttpActivities,
     settle_schedule,
 )
+from activities.auditing import AuditWatch
 from activities.watching import Watches
 from contracts.events import EventRequest, EventType
 from contracts.runs import Admission
@@ -80,7 +81,7 @@ class WorkerApp:
             self._spools, self._relay, self.ring, self._runs_scripts
         )
         self._gauges = Gauges(self._metrics, self.readiness, sdk)
-        self._watch = Watches([self._metrics.jobs])
+        self._watch = Watches([self._metrics.jobs, AuditWatch(self._host_id)])
         self._host: DockerHost | None = None
         self._http = HttpEngine(http_config(settings))
         self._variables = GatewayVariables(

@@ -11,6 +11,7 @@ from typing import TextIO
 
 from contracts.errors import CroniumError
 from worker.app import WorkerApp
+from worker.audit import write_audit
 from worker.logging import configure
 from worker.metrics_sdk import SdkMetrics, begin_runtime
 from worker.settings import Settings
@@ -43,6 +44,7 @@ def run_worker(settings: Settings) -> int:
     """
     configure(settings.log_format, settings.log_level)
     try:
+        write_audit(settings.audit.log)
         asyncio.run(_serve(settings, begin_runtime()))
     except CroniumError as error:
         logger.error("%s %s", error, error.user_hint)
