@@ -76,6 +76,7 @@ class WorkerApp:
         self._relay = Relay(url, ingest_token(settings, self._host_id), self._spools)
         self._metrics = WorkerMetrics()
         self._metrics.slots.set(settings.docker.slots)
+        self._metrics.spool_limit.set(settings.logs.spool_max)
         self.ring = KeyRing(settings.encryption.keys_file)
         self.readiness = Readiness(
             self._spools, self._relay, self.ring, self._runs_scripts

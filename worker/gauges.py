@@ -29,6 +29,7 @@ class Gauges:
         self._metrics = metrics
         self._readiness = readiness
         self._sdk = sdk
+        self._refused = 0
         if sdk is not None:
             metrics.registry.register(sdk)
 
@@ -56,7 +57,8 @@ class Gauges:
     def _show_logs(self, spools: SpoolDirectory, relay: Relay) -> None:
         metrics = self._metrics
         metrics.relay.set(relay.connected)
-        metrics.refused.set(relay.refused)
+        metrics.refused.inc(relay.refused - self._refused)
+        self._refused = relay.refused
         metrics.spool.set(spools.bytes_used)
         metrics.unacked.set(spools.unacked_bytes)
         metrics.lag.set(spools.lag_seconds(time.time()))

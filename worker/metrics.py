@@ -104,8 +104,13 @@ class WorkerMetrics:
             "Age of the oldest line that the gateway has not stored; 0: none waits.",
         )
         self.relay = gauge("relay_connected", "1 when the gateway is connected.")
-        self.refused = gauge(
-            "relay_records_refused", "Records that the gateway would not store."
+        self.spool_limit = gauge(
+            "spool_limit_bytes", "At so many bytes of log no new job is taken."
+        )
+        self.refused = Counter(
+            "cronium_relay_records_refused",
+            "Records that the gateway would not store.",
+            registry=self.registry,
         )
         self._ready = gauge(
             "ready",
