@@ -62,7 +62,7 @@ def reject(
 def pause(
     execution_id: ExecutionId, config: Config = None, state_dir: StateDir = None
 ) -> int:
-    """Begin no other node; those that run go on.
+    """Begin no other node and no other item of a map; those that run go on.
 
     Examples:
 

@@ -55,6 +55,22 @@ class Steering(WireModel):
     why: Why = ""
 
 
+class RerunOrder(WireModel):
+    """What to run again of a run that is over: argument of the query `rerun`."""
+
+    again: list[NodeId] = Field(default=[], max_length=limits.MAX_NODES)
+    """Nodes to run anew, with all behind them; empty: those that failed and were not
+    handled."""
+    workflow: GraphSpec | None = None
+    """The graph as it is now; unset: as it was."""
+
+
+class BrakeWord(WireModel):
+    """Pause or resume, passed on to a part: signal `brake_word`."""
+
+    on: bool
+
+
 class RunInfo(TolerantModel):
     """What all nodes of an execution have in common."""
 
@@ -115,6 +131,8 @@ class PartRequest(WireModel):
     event: EventSpec | None = None
     """An event on more servers than one history bears."""
     earlier: int = 0
+    paused: bool = False
+    """Whether it is to begin nothing yet."""
 
 
 class PartResult(WireModel):
@@ -147,5 +165,6 @@ class VariablesFound(WireModel):
     values: dict[str, Any] = {}
 
 
+BRAKE_WORD = "brake_word"
 ADMIT_GRAPH = ActivityStub("admit_graph", GraphRequest, Admission)
 READ_VARIABLES = ActivityStub("read_variables", VariablesOrder, VariablesFound)

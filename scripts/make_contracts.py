@@ -37,6 +37,7 @@ REQUESTS: list[type[BaseModel]] = [
     graphs.GraphRequest,
     graph_parts.Decision,
     graph_parts.NodeOrder,
+    graph_parts.RerunOrder,
     graph_parts.Steering,
     ScheduleSpec,
 ]

@@ -15,6 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.errors import RequestRefused
     from contracts.graph_parts import (
         ADMIT_GRAPH,
+        RerunOrder,
         RunInfo,
     )
     from contracts.graphs import GraphRequest, GraphResult
@@ -30,6 +31,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.graphs.gates import TAKEN, KeyTaken
     from workflows.graphs.job import NodeFailed, info_of, value_of
     from workflows.graphs.orders import Steered
+    from workflows.graphs.rerun import rerun_of
     from workflows.graphs.run import GraphRun
     from workflows.graphs.scope import data_of
     from workflows.scheduled import identified, settle
@@ -89,6 +91,19 @@ class GraphWorkflow(Steered):
     def order(self) -> GraphRequest:
         """Return what was asked for."""
         return self._request
+
+    @workflow.query
+    def rerun(self, order: RerunOrder) -> GraphRequest:
+        """Return the request that runs this one again, for a new execution id.
+
+        Raises:
+            RequestRefused: It is not over, or there is nothing to take from it.
+        """
+        if not self._graph.over:
+            raise RequestRefused(
+                "the run is not over yet", hint="`retry` lets a failed node run again."
+            )
+        return rerun_of(self._request, self._result(), order.again, order.workflow)
 
     @workflow.query
     def mermaid(self) -> str:
@@ -165,7 +180,7 @@ class GraphWorkflow(Steered):
             return "held: a node failed; retry or skip one, or resume to end the run"
         if self._queued:
             return "waits for a place among the runs of its concurrency key"
-        return "paused" if self._graph.paused else ""
+        return "paused" if self._graph.brake.on else ""
 
     def _result(self) -> GraphResult:
         elapsed = workflow.now() - self._started

@@ -9,6 +9,8 @@ with workflow.unsafe.imports_passed_through():
     from contracts import names
     from contracts.graph_nodes import EventNode, MapNode
     from contracts.graph_parts import (
+        BRAKE_WORD,
+        BrakeWord,
         MapOrder,
         PartRequest,
         PartResult,
@@ -18,6 +20,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.shards import ShardReport
     from workflows.endings import cancelling
     from workflows.graphs import picture, results
+    from workflows.graphs.brake import Brake
     from workflows.graphs.events import act, fields_of
     from workflows.graphs.items import Items
     from workflows.graphs.job import Job, event_request
@@ -41,7 +44,10 @@ class GraphPart(Steered):
         self._stale = False
         self._targets: ShardedTargets | None = None
         if part.graph is not None:
-            self._graph = GraphRun(part.graph, part.run, part.input, self._show)
+            self._graph = GraphRun(
+                part.graph, part.run, part.input, self._show, paused=part.paused
+            )
+        self._brake = self._graph.brake if self._graph else Brake(on=part.paused)
 
     @workflow.run
     async def run(self, part: PartRequest) -> PartResult:
@@ -72,6 +78,14 @@ class GraphPart(Steered):
         if self._targets is not None:
             self._targets.take(report)
 
+    @workflow.signal(name=BRAKE_WORD)
+    def brake_word(self, word: BrakeWord) -> None:
+        """Hear that the run is paused, or goes on."""
+        if self._graph is not None:
+            self._graph.pause(paused=word.on)
+        else:
+            self._brake.set(on=word.on)
+
     def _graph_at_work(self) -> GraphRun | None:
         return self._graph
 
@@ -83,11 +97,13 @@ class GraphPart(Steered):
             item_runner(job, order),
             order.tally,
             lambda: workflow.set_current_details(_counted(items)),
+            self._brake,
         )
         await items.run(MAX_PART_ITEMS)
         if not items.over and not cancelling():
             rest = order.model_copy(update={"tally": items.tally})
-            workflow.continue_as_new(self._part.model_copy(update={"map": rest}))
+            fields = {"map": rest, "paused": self._brake.on}
+            workflow.continue_as_new(self._part.model_copy(update=fields))
         return PartResult(**items.result())
 
     async def _run_event(self) -> PartResult:
@@ -116,6 +132,7 @@ class GraphPart(Steered):
             input=value,
             update=lambda **fields: None,
             pacer=Pacer(),
+            brake=self._brake,
         )
 
     def _show(self) -> None:

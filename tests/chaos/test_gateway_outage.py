@@ -83,7 +83,7 @@ async def test_worker_and_gateway_killed_together_lose_nothing(plant: Plant) -> 
 async def test_a_viewer_that_is_cut_off_every_two_seconds_rebuilds_the_log(
     plant: Plant,
 ) -> None:
-    seconds = length(8, 300)
+    seconds = length(8, 180)
     # As fast as bash can with a fork between two lines: some hundred a second on each
     # stream.
     script = Numbered(lines=int(seconds * 200), pause=0.002)

@@ -222,7 +222,7 @@ async def test_servers_that_hang_in_ten_ways_hold_up_nobody_else(
         await asyncio.wait_for(cutting, 60)
         result = await asyncio.wait_for(run.result(), 500)
     assert healthy < 2 * alone + 10, (healthy, alone)
-    check_rows(fleet, result, bad)
+    check_rows(fleet, result, bad, alone)
     # What ran where it hung is gone as well, but on the server that vanished.
     await until(lambda: not fleet.left(), 60, "nothing left on the servers")
 
@@ -262,8 +262,14 @@ async def cut_when_up(server: Server) -> None:
     server.cut()
 
 
-def check_rows(fleet: Fleet, result: ExecutionResult, bad: list[Bad]) -> None:
-    """Each healthy one ran once, and each other one ended with its own reason."""
+def check_rows(
+    fleet: Fleet, result: ExecutionResult, bad: list[Bad], alone: float
+) -> None:
+    """Each healthy one ran once, and each other one ended with its own reason.
+
+    What the others may take is reckoned for an idle machine; here the healthy ones
+    keep it busy for so long as they take alone.
+    """
     rows = {row.target: row for row in result.targets}
     ended = {(rows[name].status, rows[name].attempts) for name in fleet.names}
     assert ended == {("SUCCESS", 1)}
@@ -275,7 +281,7 @@ def check_rows(fleet: Fleet, result: ExecutionResult, bad: list[Bad]) -> None:
     late = {
         way.name: rows[way.name].durations.total_ms
         for way in bad
-        if rows[way.name].durations.total_ms > way.seconds * 1000
+        if rows[way.name].durations.total_ms > (way.seconds + alone) * 1000
     }
     assert late == {}
 

@@ -70,7 +70,7 @@ done
         ),
     ],
 )
-@pytest.mark.parametrize("round_number", rounds(1, 5))
+@pytest.mark.parametrize("round_number", rounds(1, 3))
 async def test_every_call_counts_once_whatever_becomes_of_the_worker(
     round_number: int,
     language: EventType,

@@ -107,6 +107,30 @@ DIAMOND = graph_of(
         "d": event(after=["b", "c"]),
     }
 )
+# Paused while a graph and a map inside of it are at work.
+PAUSED = graph_of(
+    {
+        "sub": {
+            "kind": "workflow",
+            "workflow": {
+                "nodes": {
+                    "w": {"kind": "wait", "seconds": 2},
+                    "x": event(after="w"),
+                }
+            },
+        },
+        "m": {
+            "kind": "map",
+            "items": [1, 2],
+            "parallel": 1,
+            "workflow": {"nodes": {"w": {"kind": "wait", "seconds": 1}}},
+        },
+    }
+)
+PAUSES = (
+    ({"sub": "RUNNING", "m": "RUNNING"}, "pause", WHO),
+    ({"sub": "RUNNING"}, "resume", WHO),
+)
 GIVES = [ends(Status.SUCCESS, 0, output={"n": 1}, condition=True)]
 LONG = graph_of(
     {"m": {"kind": "map", "items": list(range(501)), "event": EVENT, "parallel": 100}}
@@ -237,6 +261,7 @@ GRAPH_PATHS: dict[str, Path] = {
     "long-map": played(LONG, id="long-map"),
     "inner-graph": inner_approval("inner-graph"),
     "many-servers": played(MANY, id="many-servers"),
+    "pause-inside": played(PAUSED, *PAUSES, id="pause-inside"),
     "node-timeout": played(
         graph_of({"a": event(timeoutSeconds=0.5)}), otherwise=runs_until_cancelled
     ),
@@ -306,6 +331,7 @@ PART_PATHS: dict[str, Path] = {
     "inner-graph": part("sub", inner_approval("part-graph")),
     "long-map": part("m", played(LONG, id="part-map")),
     "many-servers": part("a", played(MANY, id="part-servers")),
+    "pause": part("sub", played(PAUSED, *PAUSES, id="part-pause")),
     "cancel": part(
         "sub",
         played(

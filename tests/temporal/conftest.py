@@ -5,9 +5,11 @@ from typing import Any
 
 import docker
 import pytest
+from temporalio.testing import WorkflowEnvironment
 
 from tests.stack import Stack, running_stack
 from tests.temporal.scripted import Scripted, scripted_server
+from worker.temporal import data_converter
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +26,23 @@ async def server(temporal_binary: str) -> AsyncIterator[Scripted]:
     """A Temporal server for hosts that do as a test says."""
     async with scripted_server(temporal_binary) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+async def skipping(temporal_binary: str) -> AsyncIterator[WorkflowEnvironment]:
+    """A server whose clock runs ahead: while everybody waits, or when it is told to."""
+    async with await WorkflowEnvironment.start_time_skipping_v2(
+        dev_server_existing_path=temporal_binary,
+        dev_server_extra_args=[
+            "--dynamic-config-value",
+            "frontend.WorkflowTimeSkippingEnabled=true",
+        ],
+        data_converter=data_converter,
+    ) as environment:
+        yield environment
+
+
+@pytest.fixture(scope="session")
+def quick(skipping: WorkflowEnvironment) -> Scripted:
+    """Hosts that do as a test says, on the server whose clock runs ahead."""
+    return Scripted(skipping.client, "quick")

@@ -1,33 +1,14 @@
 """Graphs that take months, on a Temporal server that skips time."""
 
-from collections.abc import AsyncIterator
 from typing import Any
-
-import pytest
-from temporalio.testing import WorkflowEnvironment
 
 from contracts.results import Status
 from tests.temporal.scripted import FAILS, SUCCEEDS, Script, Scripted
-from worker.temporal import data_converter
 
 EVENT = {"type": "bash", "script": "true"}
 DAY = 86_400.0
 # How much later than asked a timer may fire, in seconds of the skipped time.
 LATE = 60.0
-
-
-@pytest.fixture(scope="module")
-async def quick(temporal_binary: str) -> AsyncIterator[Scripted]:
-    """A server whose clock runs ahead whenever everybody waits."""
-    async with await WorkflowEnvironment.start_time_skipping_v2(
-        dev_server_existing_path=temporal_binary,
-        dev_server_extra_args=[
-            "--dynamic-config-value",
-            "frontend.WorkflowTimeSkippingEnabled=true",
-        ],
-        data_converter=data_converter,
-    ) as environment:
-        yield Scripted(environment.client, "quick")
 
 
 def took(row: Any) -> float:

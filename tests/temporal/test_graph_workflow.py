@@ -200,7 +200,8 @@ async def test_a_long_map_begins_its_history_anew_and_keeps_the_order(
     part_id = names.graph_part_id(handle.id, "m")
     part = server.client.get_workflow_handle(part_id)
     described = await part.describe()
-    assert described.history_length < 1_000
+    # As a node takes, and a few of its own; not more for a longer map.
+    assert described.history_length < 6 * MAX_PART_ITEMS + 20
     first = server.client.list_workflows(f'WorkflowId="{part_id}"')
     assert len([one async for one in first]) == math.ceil(count / MAX_PART_ITEMS)
 

@@ -17,6 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.results import LogCounts, Status, TargetCounts
     from contracts.wire_text import json_size
     from workflows.endings import total
+    from workflows.graphs.brake import Brake
 
 MOST_FAILED = 20
 COUNTED = {
@@ -53,6 +54,7 @@ class Items:
             it is cancelled.
         tally: What the items before have come to.
         changed: Called when an item has begun or ended.
+        brake: No item begins while it is on.
     """
 
     def __init__(
@@ -62,7 +64,9 @@ class Items:
         run_item: RunItem,
         tally: MapTally,
         changed: Callable[[], None],
+        brake: Brake,
     ) -> None:
+        self._brake = brake
         self._node = node
         self._items = items
         self._run_item = run_item
@@ -85,11 +89,9 @@ class Items:
         last = self._next + most
         try:
             while not self.over and self._next < last:
-                while len(self._tasks) < self._node.parallel and self._next < last:
-                    if self.over:
-                        break
+                while self._may_begin and self._next < last:
                     self._begin()
-                await workflow.wait_condition(self._has_room)
+                await workflow.wait_condition(self._has_news)
             await self._all_ended()
         except asyncio.CancelledError:
             self._cancelled = True
@@ -136,8 +138,13 @@ class Items:
             self._count(index, task.result())
         self._changed()
 
-    def _has_room(self) -> bool:
-        return len(self._tasks) < self._node.parallel or self._error is not None
+    @property
+    def _may_begin(self) -> bool:
+        has_room = len(self._tasks) < self._node.parallel
+        return has_room and not self.over and not self._brake.holds_items
+
+    def _has_news(self) -> bool:
+        return self._may_begin or self.over or self._error is not None
 
     async def _all_ended(self) -> None:
         await workflow.wait_condition(lambda: not self._tasks)

@@ -27,6 +27,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.graph_results import GraphError
     from contracts.graphs import GraphSpec
     from contracts.validation import build
+    from workflows.graphs.brake import Brake
     from workflows.graphs.expressions import ExpressionError, evaluate
     from workflows.pacing import Pacer
 
@@ -62,6 +63,7 @@ class Job:
         input: What it works on.
         update: Changes fields of its row.
         pacer: Asked before anything is sent out.
+        brake: Says whether anything may begin inside of it.
         earlier: Tries of an earlier round.
         round: How often it has begun before.
     """
@@ -74,6 +76,7 @@ class Job:
     input: Any
     update: Callable[..., None]
     pacer: Pacer
+    brake: Brake
     earlier: int = 0
     round: int = 0
     decision: Decision | None = field(default=None)

@@ -33,7 +33,7 @@ async def run_map(job: Job, node: MapNode) -> Fields:
         job.update(counts=counts)
 
     run_item = item_runner(job, order)
-    items = Items(node, order.items, run_item, MapTally(), changed)
+    items = Items(node, order.items, run_item, MapTally(), changed, job.brake)
     await items.run(len(order.items))
     return items.result()
 

@@ -15,6 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.graphs import GraphSpec
     from contracts.limits import MAX_REQUEST_BYTES
     from contracts.results import EXIT_CANCELLED, Status
+    from workflows.graphs.brake import Brake, guided
     from workflows.graphs.job import Fields, Job, NodeFailed
     from workflows.priorities import priority
 
@@ -51,6 +52,7 @@ async def carry_part(job: Job, request: PartRequest, place: str) -> PartResult:
     Raises:
         NodeFailed: The order is too large for Temporal.
     """
+    request = request.model_copy(update={"paused": job.brake.holds_items})
     size = len(request.model_dump_json().encode())
     if size > MAX_REQUEST_BYTES:
         raise NodeFailed(
@@ -77,7 +79,7 @@ async def carry_part(job: Job, request: PartRequest, place: str) -> PartResult:
             priority=priority(job.run.priority, job.run.user),
             static_summary=place[-200:],
         )
-        return await _result_of(handle)
+        return await _result_of(job.brake, handle, told=request.paused)
     except asyncio.CancelledError:
         return _cancelled()
     except ChildWorkflowError as error:
@@ -97,10 +99,10 @@ def _cancelled() -> PartResult:
 
 
 async def _result_of(
-    handle: workflow.ChildWorkflowHandle[Any, PartResult],
+    brake: Brake, handle: workflow.ChildWorkflowHandle[Any, PartResult], *, told: bool
 ) -> PartResult:
     try:
-        return await handle
+        return await guided(brake, handle, told=told)
     except asyncio.CancelledError:
         if handle.done() and not handle.cancelled():
             # Its end and the cancel came together: what it says still counts.

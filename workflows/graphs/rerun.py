@@ -3,16 +3,47 @@
 from collections.abc import Collection
 
 from contracts.errors import RequestRefused
+from contracts.events import Trigger
 from contracts.graph_nodes import EventNode, MapNode
 from contracts.graph_results import GraphResult, NodeResult
 from contracts.graph_shape import order_of
-from contracts.graphs import GraphSpec, Reuse
+from contracts.graphs import GraphRequest, GraphSpec, Reuse
 from contracts.results import Status
 from workflows.graphs.progress import BAD
 
 NOT_ENDED = frozenset(
     {Status.PENDING, Status.RUNNING, Status.CANCELLED, Status.SKIPPED}
 )
+
+
+def rerun_of(
+    order: GraphRequest,
+    result: GraphResult,
+    again: Collection[str],
+    spec: GraphSpec | None = None,
+) -> GraphRequest:
+    """Return the order that runs an earlier run again, but for its execution id.
+
+    Args:
+        order: What was asked for then.
+        result: How that one ended.
+        again: As `anew` of `reuse_of`.
+        spec: The graph as it is now; None: as it was.
+
+    Raises:
+        RequestRefused: As `reuse_of`.
+    """
+    whole = spec or order.workflow
+    return order.model_copy(
+        update={
+            "workflow": whole,
+            "reuse": reuse_of(whole, order.workflow, result, again),
+            "rerun_of": order.execution_id,
+            "trigger": Trigger.MANUAL,
+            "schedule": None,
+            "scheduled_for": None,
+        }
+    )
 
 
 def reuse_of(

@@ -26,6 +26,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.results import Status
     from workflows.endings import total
     from workflows.graphs import ends
+    from workflows.graphs.brake import Brake
     from workflows.graphs.events import run_event
     from workflows.graphs.gates import TAKEN, YIELDED, Gates, KeyTaken
     from workflows.graphs.job import Fields, Job, NodeFailed, info_of, variables
@@ -49,6 +50,7 @@ class GraphRun:
         value: The graph's input.
         changed: Called when a row has changed.
         reuse: Ends of an earlier run that are taken as they are.
+        paused: Whether no node may begin yet.
     """
 
     def __init__(
@@ -58,6 +60,8 @@ class GraphRun:
         value: Any,
         changed: Callable[[], None],
         reuse: Mapping[str, Reuse] | None = None,
+        *,
+        paused: bool = False,
     ) -> None:
         self.spec = spec
         self._run = run
@@ -78,7 +82,7 @@ class GraphRun:
         self.gates = Gates()
         self._error: BaseException | None = None
         self.released = False
-        self.paused = False
+        self.brake = Brake(on=paused)
         self.cancelled = False
         self.reason = "on request"
         self.timed_out = False
@@ -151,7 +155,7 @@ class GraphRun:
     def pause(self, *, paused: bool) -> None:
         """Begin no other node, or begin nodes again; a run that is held ends then."""
         self.released = self.held and not paused
-        self.paused = paused
+        self.brake.set(on=paused)
         self._changed()
 
     @property
@@ -161,7 +165,7 @@ class GraphRun:
 
     def _next(self) -> str | None:
         """Return a node that may begin now."""
-        if self.paused or self.cancelled:
+        if self.brake.on or self.cancelled:
             return None
         busy = sum(1 for name in self.tasks if not self._is_idle(name))
         for name in self.progress.ready:
@@ -238,6 +242,7 @@ class GraphRun:
             input=None,
             update=lambda **fields: self.update(name, **fields),
             pacer=self._pacer,
+            brake=self.brake,
             earlier=round_ * self._tries_of(node),
             round=round_,
         )

@@ -13,6 +13,7 @@ import type {
   EventSpec,
   ExecutionPage,
   ExecutionResult,
+  GraphRequest,
   GraphResult,
   GraphSpec,
   ScheduleSpec,
@@ -25,7 +26,7 @@ import { Schedules } from "./schedules.js";
 import { startEvent, startGraph } from "./start.js";
 import type { LogStream } from "./stream.js";
 import { check } from "./validation.js";
-import { type Said, WorkflowRun, type WorkflowState } from "./workflow-run.js";
+import { type RerunOptions, type Said, WorkflowRun, type WorkflowState } from "./workflow-run.js";
 
 /** How to reach the executor; see `optionsFromEnvironment`. */
 export interface CroniumOptions {
@@ -89,10 +90,18 @@ export class Cronium {
   /** Starts a workflow, a graph of nodes, and returns at once; as `runEvent`. */
   async runWorkflow(workflow: GraphSpec, options: RunOptions = {}): Promise<WorkflowRun> {
     const { executionId = newExecutionId(), trigger = "api", ...rest } = options;
-    const request = { executionId, workflow, trigger, ...rest };
-    check(validators.GraphRequest, request);
-    const workflowId = await startGraph(this.#temporal, request, this.#place);
-    return new WorkflowRun(this.#temporal, this.#gateway, workflowId);
+    return this.#startGraph({ executionId, workflow, trigger, ...rest });
+  }
+
+  /**
+   * Runs a workflow again that is over, from where it failed: what ended well is taken as
+   * it was. Needs a worker that answers.
+   *
+   * @throws {RequestRefused} it is not over yet, or a node is not known.
+   */
+  async rerun(ref: ExecutionRef, options: RerunOptions = {}): Promise<WorkflowRun> {
+    const run = await this.#workflow(ref, "only workflows can be run again from a node");
+    return this.#startGraph(await run.rerunRequest(options));
   }
 
   /**
@@ -128,8 +137,7 @@ export class Cronium {
 
   /** Says yes to a node that waits for it; `WorkflowRun` has more to say. */
   async approve(ref: ExecutionRef, node: string, said: Said): Promise<void> {
-    const run = await this.execution(ref);
-    if (run.kind !== "workflow") throw new RequestRefused("only workflows have approvals");
+    const run = await this.#workflow(ref, "only workflows have approvals");
     await run.approve(node, said);
   }
 
@@ -171,6 +179,18 @@ export class Cronium {
   /** Closes the connection. */
   async close(): Promise<void> {
     await this.temporal.connection.close();
+  }
+
+  async #startGraph(request: GraphRequest & { executionId: string }): Promise<WorkflowRun> {
+    check(validators.GraphRequest, request);
+    const workflowId = await startGraph(this.#temporal, request, this.#place);
+    return new WorkflowRun(this.#temporal, this.#gateway, workflowId);
+  }
+
+  async #workflow(ref: ExecutionRef, refusal: string): Promise<WorkflowRun> {
+    const run = await this.execution(ref);
+    if (run.kind !== "workflow") throw new RequestRefused(refusal);
+    return run;
   }
 
   get #place() {

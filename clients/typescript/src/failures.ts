@@ -3,6 +3,8 @@
 import {
   ApplicationFailure,
   CancelledFailure,
+  QueryNotRegisteredError,
+  QueryRejectedError,
   TerminatedFailure,
   TimeoutFailure,
   WorkflowFailedError,
@@ -44,6 +46,8 @@ export function isPassing(error: unknown): boolean {
 /** The error of this client for one of Temporal's. */
 export function toCroniumError(error: unknown): CroniumError {
   if (isCroniumError(error)) return error;
+  if (error instanceof QueryNotRegisteredError || error instanceof QueryRejectedError)
+    return new RequestRefused(error.message, { cause: error });
   if (error instanceof WorkflowNotFoundError) return new ExecutionNotFound("", { cause: error });
   if (error instanceof WorkflowFailedError || error instanceof WorkflowUpdateFailedError)
     return ofWorkflow(error.cause ?? error);

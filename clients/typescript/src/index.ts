@@ -24,4 +24,4 @@ export { LogStream, type LogStreamOptions } from "./stream.js";
 export * from "./stored/index.js";
 export { mintToken, type Scope, type Token } from "./tokens.js";
 export { check, problemsOf } from "./validation.js";
-export { type Said, WorkflowRun, type WorkflowState } from "./workflow-run.js";
+export { type RerunOptions, type Said, WorkflowRun, type WorkflowState } from "./workflow-run.js";

@@ -26,6 +26,11 @@ export function graphWorkflowId(graphId: string, executionId: string): string {
   return `graph:${graphId}:${executionId}`;
 }
 
+/** The workflow id of the part that runs the graph of a node, or an item of a map. */
+export function graphPartId(workflowId: string, place: string): string {
+  return `${workflowId}:part-${place}`;
+}
+
 /** What a workflow id says, or nothing when it is not one of ours. */
 export function namedBy(workflowId: string): Named | undefined {
   const found = WORKFLOW_ID.exec(workflowId);

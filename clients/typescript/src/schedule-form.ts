@@ -1,6 +1,7 @@
 /** A schedule in Temporal's form, as `cronium schedule` writes it as well. */
 
 import type { ScheduleDescription, ScheduleOptions } from "@temporalio/client";
+import { hoursOfChange, isZone } from "./clocks.js";
 import { PayloadValidationError } from "./errors.js";
 import { EVENT_WORKFLOW, GRAPH_WORKFLOW } from "./generated/names.js";
 import type { EventRequest, GraphRequest, ScheduleSpec } from "./generated/types.js";
@@ -19,8 +20,8 @@ type Action = ScheduleOptions["action"];
 type Policies = NonNullable<ScheduleOptions["policies"]>;
 
 /**
- * The times. Runs of cron expressions in zones whose clocks change need the calendar of
- * the changes, which `cronium schedule apply` has and this client has not.
+ * The times. Runs in the hours around a change of the clock need a calendar of their own,
+ * which `cronium schedule apply` writes and this client does not.
  */
 export function timesOf(spec: ScheduleSpec): Times {
   const start = instantOf(spec, "startAt");
@@ -39,12 +40,31 @@ function everyOf(seconds: number, start: Date | undefined): Times {
 }
 
 function cronOf({ cron = [], timezone = "UTC" }: ScheduleSpec): Times {
-  if (timezone !== "UTC")
-    refuse("timezone", "only UTC with `cron` here: make it with `cronium schedule apply`");
+  if (!isZone(timezone)) refuse("timezone", "expected a time zone such as Europe/Berlin");
+  const touched = timezone === "UTC" ? new Set<number>() : hoursOfChange(timezone);
   cron.forEach((text, index) => {
     if (!FIVE_FIELDS.test(text.trim())) refuse(`cron[${index}]`, "expected five fields");
+    const early = hoursOf(text.trim().split(/\s+/)[1]!).find((hour) => touched.has(hour));
+    if (early !== undefined)
+      refuse(
+        `cron[${index}]`,
+        `it runs at ${early}:00 or later in that hour, when the clocks of ${timezone} may just ` +
+          "change: choose another hour, or make it with `cronium schedule apply`",
+      );
   });
   return { cronExpressions: cron, timezone };
+}
+
+/** The hours that a field of a cron expression names: lists, ranges and steps. */
+function hoursOf(field: string): number[] {
+  return field.split(",").flatMap((part) => {
+    const [range = "*", step] = part.split("/");
+    const [first, last] = range === "*" ? [0, 23] : range.split("-").map(Number);
+    const end = last ?? (step === undefined ? first! : 23);
+    const found = [];
+    for (let hour = first!; hour <= end; hour += Number(step ?? 1) || 24) found.push(hour);
+    return found;
+  });
 }
 
 function instantOf(spec: ScheduleSpec, field: "startAt" | "endAt"): Date | undefined {

@@ -79,6 +79,20 @@ test("cron in UTC", async () => {
   await cronium.schedules.delete(id);
 });
 
+test("cron in a zone whose clocks change is what the command makes of it", async () => {
+  const zone = { timezone: "Europe/Berlin", startAt: "2027-03-26T12:00:00Z" };
+  for (const cron of [["30 6 * * *"], ["0 8-18/2 * * 1-5", "15 23 * * *"], ["0 12 29 2 *"]]) {
+    const id = newId();
+    await cronium.schedule({ id, event, cron, ...zone });
+    const { nextRuns } = await cronium.schedules.status(id);
+    const command = ["schedule", "next", id, "--json", "--count", String(nextRuns.length)];
+    const { stdout } = await promisify(execFile)("cronium", command);
+    const expected = JSON.parse(stdout).map(({ at }) => new Date(at).toISOString());
+    assert.deepEqual(nextRuns.map((at) => at.toISOString()), expected);
+    await cronium.schedules.delete(id);
+  }
+});
+
 test("what does not fit is refused with its field", async () => {
   const good = { id: newId(), event, everySeconds: 60 };
   const path = (expected) => (error) =>
@@ -89,7 +103,9 @@ test("what does not fit is refused with its field", async () => {
     ["", { event: undefined }],
     ["overlap", { overlap: "maybe" }],
     ["event.retries", { event: { ...event, retries: 99 } }],
-    ["timezone", { everySeconds: undefined, cron: ["0 2 * * *"], timezone: "Europe/Berlin" }],
+    ["cron[1]", { everySeconds: undefined, cron: ["0 6 * * *", "0 2 * * *"], timezone: "Europe/Berlin" }],
+    ["cron[0]", { everySeconds: undefined, cron: ["0 */6 * * *"], timezone: "America/New_York" }],
+    ["timezone", { everySeconds: undefined, cron: ["0 6 * * *"], timezone: "Europe/Nowhere" }],
     ["cron[0]", { everySeconds: undefined, cron: ["@daily"] }],
     ["startAt", { startAt: "tomorrow" }],
     ["priority", { priority: 1 }],

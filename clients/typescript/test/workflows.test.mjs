@@ -156,3 +156,53 @@ test("an event has no approvals", async () => {
   await assert.rejects(cronium.approve(run.workflowId, "ask", me), RequestRefused);
   await run.result();
 });
+
+test("a run is run again from where it failed, or from a node that is named", async () => {
+  const fails = graph([
+    step("one", "cronium_output $RANDOM$RANDOM"),
+    step("two", '[ "$(cronium_input)" = never ] && exit 0; exit 3', { after: after_("one") }),
+  ]);
+  const mends = graph([fails.nodes[0], step("two", 'cronium_output "[$(cronium_input)]"', { after: after_("one") })]);
+  const run = await cronium.runWorkflow(fails, { input: { n: 1 } });
+  const before = await run.result();
+  assert.equal(before.status, "FAILURE");
+  const executionId = newExecutionId();
+  const runs = await Promise.all([1, 2].map(() => cronium.rerun(run.executionId, { workflow: mends, executionId })));
+  assert.deepEqual(runs.map((again) => again.executionId), [executionId, executionId]);
+  const mended = await runs[0].result();
+  assert.equal(mended.status, "SUCCESS");
+  assert.equal(mended.rerunOf, run.executionId);
+  assert.equal(mended.nodes[0].reusedFrom, run.executionId);
+  assert.deepEqual(mended.output, [before.nodes[0].output]);
+  const fresh = await cronium.rerun(runs[0].workflowId, { from: ["one"] });
+  const whole = await fresh.result();
+  assert.equal(whole.nodes[0].reusedFrom ?? null, null);
+  assert.notDeepEqual(whole.output, mended.output);
+});
+
+test("what cannot be run again is refused with the reason", async () => {
+  const run = await cronium.runWorkflow(graph([{ id: "ask", kind: "approval", message: "Go on?" }]));
+  await waiting(run, "ask");
+  const says = (words) => (error) => {
+    assert.ok(error instanceof RequestRefused, error.stack);
+    assert.match(error.message, words);
+    return true;
+  };
+  await assert.rejects(cronium.rerun(run.executionId), says(/not over yet/));
+  await run.approve("ask", me);
+  await run.result();
+  await assert.rejects(cronium.rerun(run.executionId, { from: ["nowhere"] }), says(/no node has the id nowhere/));
+  await assert.rejects(cronium.rerun(run.executionId, { from: ["?"] }), PayloadValidationError);
+  const event = await cronium.runEvent(bash("true"));
+  await event.result();
+  await assert.rejects(cronium.rerun(event.workflowId), says(/only workflows/));
+});
+
+test("a node inside of another is told by its path", async () => {
+  const inner = { id: "inner", name: "inner", nodes: [{ id: "ask", kind: "approval", message: "Go on?" }] };
+  const run = await cronium.runWorkflow(graph([{ id: "sub", kind: "workflow", workflow: inner }]));
+  await waiting(run, "sub");
+  await until(() => run.approve("sub/ask", me).then(() => true, () => false));
+  assert.equal((await run.result()).status, "SUCCESS");
+  await assert.rejects(run.approve("sub/ask", me), ExecutionNotFound);
+});

@@ -1232,6 +1232,22 @@ export interface PhaseDurations {
   totalMs: number;
 }
 /**
+ * What to run again of a run that is over: argument of the query `rerun`.
+ */
+export interface RerunOrder {
+  /**
+   * Nodes to run anew, with all behind them; empty: those that failed and were not
+   * handled.
+   *
+   * @maxItems 1000
+   */
+  again?: string[];
+  /**
+   * The graph as it is now; unset: as it was.
+   */
+  workflow?: GraphSpec | null;
+}
+/**
  * What a sandbox may use. Memory includes /tmp, which is kept in memory.
  */
 export interface Resources {

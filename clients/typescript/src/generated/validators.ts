@@ -439,6 +439,11 @@ export const NodeOrder: z.ZodType<types.NodeOrder> = z.strictObject({
 
 export const Overlap: z.ZodType<types.Overlap> = z.enum(["skip","buffer_one","buffer_all","cancel_other","allow_all"]);
 
+export const RerunOrder: z.ZodType<types.RerunOrder> = z.strictObject({
+  again: array(text({"min":1,"max":60,"pattern":"^[A-Za-z0-9][A-Za-z0-9._-]*$"}), 0, 1000).optional(),
+  workflow: GraphSpec.nullable().optional(),
+});
+
 export const ScheduleSpec: z.ZodType<types.ScheduleSpec> = z.strictObject({
   id: text({"min":1,"max":64,"pattern":"^[A-Za-z0-9][A-Za-z0-9._-]*$"}),
   description: text({"max":1000}).optional(),
