@@ -1,4 +1,4 @@
-"""Rules, alerts and dashboard: read by promtool, in step with code and documentation."""
+"""Rules, alerts and dashboard: read by promtool, in step with code and pages."""
 
 import json
 import re
@@ -44,7 +44,7 @@ ALERTS = [rule for rule in rules() if "alert" in rule]
 
 
 def known_metrics() -> set[str]:
-    """Names of ours as they are in a scrape; those of the SDK are seen in a real one."""
+    """Names of ours as in a scrape; those of the SDK are seen in a real one."""
     found = set()
     for registry in (WorkerMetrics().registry, Metrics().registry):
         for names in registry._collector_to_names.values():
@@ -110,7 +110,7 @@ def test_the_page_has_no_alert_that_is_gone() -> None:
 
 def test_rules_and_dashboard_ask_for_metrics_that_there_are() -> None:
     asked = {name for rule in rules() for name in NAME.findall(rule["expr"])}
-    asked |= {name for name in NAME.findall(FILE.read_text())}
+    asked |= set(NAME.findall(FILE.read_text()))
     ours = {name for name in asked if name.startswith("cronium_")}
     assert len(ours) > 30
     assert ours - known_metrics() == set()
@@ -142,8 +142,9 @@ def test_grafana_finds_dashboard_and_source() -> None:
     mounted = compose["services"]["grafana"]["volumes"]
     folder = providers[0]["options"]["path"]
     assert f"./deploy/grafana/dashboards:{folder}:ro" in mounted
-    assert "./deploy/prometheus:/etc/prometheus:ro" in (
-        compose["services"]["prometheus"]["volumes"]
+    assert (
+        "./deploy/prometheus:/etc/prometheus:ro"
+        in (compose["services"]["prometheus"]["volumes"])
     )
     assert len({panel["id"] for panel in dashboard["panels"]}) == len(
         dashboard["panels"]
