@@ -2,7 +2,15 @@
 
 from contracts.errors import ErrorInfo
 from contracts.events import EventSpec
-from contracts.results import EXIT_CANCELLED, EXIT_TIMEOUT, Status
+from contracts.results import (
+    EXIT_CANCELLED,
+    EXIT_TIMEOUT,
+    LogCounts,
+    PhaseDurations,
+    Status,
+)
+from contracts.runs import RunOutcome
+from engines import endings
 from engines.places import Engine, SandboxExit
 
 MOST_SHOWN = 5
@@ -67,3 +75,15 @@ def _judged(
     if end.code == 0:
         return Status.SUCCESS, 0, None
     return Status.FAILURE, end.code, engine.judge(event, end, tail)
+
+
+def never_began(durations: PhaseDurations, logs: LogCounts, host: str) -> RunOutcome:
+    """Return the outcome of a run that was cancelled before its script began."""
+    return RunOutcome(
+        status=Status.CANCELLED,
+        exit_code=EXIT_CANCELLED,
+        error=endings.cancelled(),
+        durations=durations,
+        logs=logs,
+        host=host,
+    )

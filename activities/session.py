@@ -17,7 +17,7 @@ from typing import TypeVar
 from activities.dialogue import Dialogue
 from activities.failures import known
 from activities.hooks import DetachedError, Hooks, StopRequestedError
-from activities.judgement import judge
+from activities.judgement import judge, never_began
 from activities.output import Output
 from activities.phases import Phase, Phases
 from activities.waiting import first_of
@@ -28,8 +28,8 @@ from contracts.errors import (
     SandboxFailed,
     ScriptNotStarted,
     StaleAttempt,
+    StartUnknown,
 )
-from contracts.results import EXIT_CANCELLED, Status
 from contracts.runs import RunOutcome, RunProgress, RunRequest
 from engines import endings
 from engines.docker import verdict
@@ -160,7 +160,7 @@ class Session:
         """
         sandbox = self._engine.sandbox(self._run.run_key)
         status = await sandbox.status()
-        if status == "created":
+        if status == "created" and await sandbox.never_begins():
             await self._remove(sandbox)
             raise ScriptNotStarted
         if status is None:
@@ -249,6 +249,8 @@ class Session:
             return await self._stopped_early()
         except Exception as error:
             trouble = known(error)
+            if isinstance(trouble, StartUnknown | HostLost):
+                self._script_started = self._script_started or time.time()
             # Whoever goes on with the script has a log and a channel of its own.
             sandbox.detach()
             await self._dialogue.close()
@@ -367,13 +369,8 @@ class Session:
             raise DetachedError
         self._phase = Phase.GONE
         self._output.notice("cancelled before the script began")
-        outcome = RunOutcome(
-            status=Status.CANCELLED,
-            exit_code=EXIT_CANCELLED,
-            error=endings.cancelled(),
-            durations=self._phases.durations(),
-            logs=self._output.log.close(),
-            host=self._host,
+        outcome = never_began(
+            self._phases.durations(), self._output.log.close(), self._host
         )
         self._hooks.settled(outcome)
         self._output.log.complete()

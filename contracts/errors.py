@@ -228,6 +228,15 @@ class EngineUnavailable(EngineError):
     hint = "Start Docker (`systemctl start docker`) and run `cronium doctor`."
 
 
+class StartUnknown(EngineUnavailable):
+    """The daemon went away while it was to start a script, and has not come back."""
+
+    hint = (
+        "Bring the Docker daemon of this host back: the run goes on, or is LOST when "
+        "nothing of it is there. It is not started a second time."
+    )
+
+
 class HostNotReady(EngineUnavailable):
     """This host takes no runs now; another one may."""
 

@@ -98,6 +98,9 @@ class Sandbox(Protocol):
     async def status(self) -> str | None:
         """Return `created`, `running`, `exited` or `dead`; None: it is not there."""
 
+    async def never_begins(self) -> bool:
+        """Make sure that what is `created` never begins; False when it has begun."""
+
     async def started_at(self) -> float | None:
         """Return when the script was started: seconds since 1970."""
 

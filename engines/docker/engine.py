@@ -316,7 +316,7 @@ class DockerEngine:
         """
         old = self.sandbox(key)
         status = await old.status()
-        if status not in (None, "created"):
+        if status is not None and (status != "created" or not await old.never_begins()):
             raise SandboxRunsAlready(f"{old.name} was started before")
         logger.info("replacing %s, which never started", old.name)
         await old.remove()

@@ -14,7 +14,7 @@ from docker.errors import NotFound
 
 from contracts.errors import EgressUnavailable, EngineUnavailable, SandboxFailed
 from contracts.names import RUN_DIRECTORY
-from engines.docker import attach, logs
+from engines.docker import attach, logs, starting
 from engines.docker.calls import Calls, reason
 from engines.docker.gate import Gate
 from engines.docker.rundir import LAUNCHER
@@ -114,6 +114,8 @@ class Sandbox:
 
         Raises:
             SandboxFailed: The image cannot run our launcher, or the engine failed.
+            EngineUnavailable: The daemon did not answer; nothing was started.
+            StartUnknown: The daemon went away: it may have been started.
             EgressUnavailable: Its network is gone and cannot be made again.
         """
         with self._watch.timing("start"):
@@ -135,7 +137,7 @@ class Sandbox:
                 await self._start_again()
 
     async def _start_call(self) -> None:
-        await self._calls.run(lambda client: client.start(self.name))
+        await starting.start(self._calls, self.name, self._patience)
 
     async def _start_again(self) -> None:
         # A start that fails closes the streams of those who were attached.
@@ -235,6 +237,17 @@ class Sandbox:
         # Its container runs, but not the script.
         waits = self._gated is not None and self._gated.begun_at() is None
         return "created" if waits else status
+
+    async def never_begins(self) -> bool:
+        """Take away what has not begun; False when it has meanwhile.
+
+        Raises:
+            EngineUnavailable: The daemon does not answer.
+        """
+        if self._gated is not None:
+            # Its word comes from a worker, and none has it now.
+            return True
+        return await starting.never_begins(self._calls, self.name)
 
     async def started_at(self) -> float | None:
         """Return when the script was started: seconds since 1970, this host's clock."""

@@ -24,6 +24,8 @@ AT_ONCE = 4
 # A server that is away is looked for less and less often, and in the end no more: its
 # next run finds what is there.
 LONGEST_WAIT = 3600.0
+# One that answers is looked at so often at least while a run on it may become nobody's.
+WANTED_INTERVALS = 4
 PATIENCE_SECONDS = 7 * 86_400.0
 # What only another worker may know of is no cause to look more often.
 LOOK_AGAIN_SECONDS = 600.0
@@ -84,6 +86,10 @@ class ServerJanitor:
     def left(self, server: ServerSpec) -> None:
         """Note that something was left on a server that could not be reached."""
         self._note(server)
+        # However rarely it was looked at because of what was there before.
+        due = self._due[_name(server)]
+        due.wait = self._interval
+        due.at = min(due.at, self._clock() + self._interval)
 
     async def sweep(self) -> list[str]:
         """Look at the servers whose time has come.
@@ -113,8 +119,11 @@ class ServerJanitor:
         due.server = server  # its credentials may be newer
 
     async def _look(self, name: str, due: Due) -> list[str]:
+        longest = LONGEST_WAIT
         try:
             removed, undecided = await self._clean(due)
+            # Its run is over sooner or later, and then nothing may be left for long.
+            longest = self._interval * WANTED_INTERVALS
         except SshUnavailable as error:
             logger.info("%s is swept later: %s", name, error)
             removed, undecided = [], True
@@ -124,7 +133,7 @@ class ServerJanitor:
             removed, undecided = [], False
         now = self._clock()
         due.at = now + due.wait
-        due.wait = min(due.wait * 2, LONGEST_WAIT)
+        due.wait = min(due.wait * 2, longest)
         self._looked[name] = now
         if not undecided or now - due.since > PATIENCE_SECONDS:
             self._due.pop(name, None)

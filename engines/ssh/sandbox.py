@@ -185,6 +185,10 @@ class SshSandbox:
         """Return `created`, `running`, `exited` or `dead`; None: it is not there."""
         return (await self._standing()).status
 
+    async def never_begins(self) -> bool:
+        """Return True: without our word, nothing begins what was created."""
+        return True
+
     async def started_at(self) -> float | None:
         """Return when the script was started: seconds since 1970, our clock."""
         if self._began is None:

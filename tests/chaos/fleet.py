@@ -4,6 +4,8 @@ The script leaves a line in its directory for each time that it began and ended,
 servers themselves say how often it ran.
 """
 
+import asyncio
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -89,6 +91,18 @@ class Fleet:
             found += server.run("sh", "-c", look).split()
             found += server.processes(".cronium/runs")
         return found
+
+    async def emptied(self, seconds: float) -> None:
+        """Wait until nothing of ours is left on the servers.
+
+        Raises:
+            AssertionError: Something still is; it is named.
+        """
+        begin = time.monotonic()
+        while left := await asyncio.to_thread(self.left):
+            late = time.monotonic() - begin > seconds
+            assert not late, f"left on the servers after {seconds:g} s: {left}"
+            await asyncio.sleep(0.2)
 
 
 @contextmanager

@@ -134,7 +134,7 @@ async def deviations(
     for name in fleet.names:
         lines = [line for line in log if line["target"] == name]
         found += [f"{name}: {words}" for words in wrong_text(lines, run.script)]
-    await until(lambda: not fleet.left(), LEFT_SECONDS, "nothing left on the servers")
+    await fleet.emptied(LEFT_SECONDS)
     if "other" not in plant.workers:
         await until(lambda: not kept(plant), LEFT_SECONDS, "nothing left of the runs")
     return found

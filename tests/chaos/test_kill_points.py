@@ -7,6 +7,7 @@ started, started but the worker does not know it, ended but not removed.
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -87,3 +88,23 @@ async def test_a_worker_told_to_stop_hands_over(
     result = await check(plant, run)
     assert result.attempts == 1
     await nothing_left(plant)
+
+
+@pytest.mark.parametrize("dies", [False, True], ids=["lives", "dies"])
+@pytest.mark.parametrize("answer", [False, True], ids=["call", "answer"])
+async def test_a_start_that_the_daemon_is_slow_with_is_one_start(
+    dies: bool, answer: bool, tmp_path: Path
+) -> None:
+    """The worker gives its call up, and nobody knows whether the script has begun."""
+    async with gated_plant(tmp_path, DOCKER_API_TIMEOUT="2s") as (plant, gate):
+        hold = gate.arm(*START, answer=answer)
+        run = await plant.begin(Numbered(lines=60, pause=0.05, code=4))
+        await reached(hold)
+        await asyncio.sleep(3)
+        if dies:
+            plant.worker.kill()
+            await plant.worker.start(wait=False)
+        gate.open()
+        result = await check(plant, run)
+        assert result.attempts == 1
+        await nothing_left(plant)

@@ -93,7 +93,7 @@ async def test_a_server_that_was_cut_off_costs_no_line_and_no_second_run(
         if (times := fleet.count(file)[name]) != 1:
             found.append(f"{times} {file}")
     await complain(plant, run.execution, found)
-    await until(lambda: not fleet.left(), 30, "nothing left on the servers")
+    await fleet.emptied(30)
 
 
 @pytest.mark.timeout(400)
@@ -111,7 +111,7 @@ async def test_a_run_that_was_lost_is_cleaned_up_once_its_server_is_back(
     server.start()
     assert fleet.left(), "there was nothing to clean up: this shows nothing"
     # Its breaker may be open for a minute; the janitor looks again after 2, 4, 8 … s.
-    await until(lambda: not fleet.left(), 180, "nothing left on the servers")
+    await fleet.emptied(180)
 
 
 @dataclass(frozen=True)
@@ -224,7 +224,7 @@ async def test_servers_that_hang_in_ten_ways_hold_up_nobody_else(
     assert healthy < 2 * alone + 10, (healthy, alone)
     check_rows(fleet, result, bad, alone)
     # What ran where it hung is gone as well, but on the server that vanished.
-    await until(lambda: not fleet.left(), 60, "nothing left on the servers")
+    await fleet.emptied(60)
 
 
 def event_of(targets: list[dict[str, Any]]) -> dict[str, Any]:

@@ -10,7 +10,12 @@ from contracts import names
 from contracts.server_errors import SshAuthFailed, SshConnectFailed
 from contracts.servers import ServerSpec
 from engines.ssh import ServerJanitor
-from engines.ssh.janitor import LONGEST_WAIT, LOOK_AGAIN_SECONDS, PATIENCE_SECONDS
+from engines.ssh.janitor import (
+    LONGEST_WAIT,
+    LOOK_AGAIN_SECONDS,
+    PATIENCE_SECONDS,
+    WANTED_INTERVALS,
+)
 from engines.ssh.place import Found
 
 SERVER = ServerSpec.model_validate(
@@ -150,6 +155,34 @@ async def test_a_server_that_is_away_is_asked_less_and_less_often(world: World) 
     await world.sweep_after(PATIENCE_SECONDS)
     await world.sweep_after(LONGEST_WAIT)
     assert world.janitor.due == 0, "it is not asked for ever"
+
+
+async def test_what_is_left_anew_is_looked_at_soon_however_long_it_was_away(
+    world: World,
+) -> None:
+    world.place.trouble = SshConnectFailed("no route")
+    world.janitor.left(SERVER)
+    for _ in range(100):
+        await world.sweep_after(INTERVAL)
+    world.place.trouble = None
+    world.place.has("ended")
+    world.janitor.left(SERVER)
+    assert await world.sweep_after(INTERVAL) == ["ended"]
+
+
+async def test_what_somebody_wants_is_gone_soon_after_nobody_does(world: World) -> None:
+    world.place.has("ended")
+    world.wanted = {"ended"}
+    world.janitor.left(SERVER)
+    for _ in range(100):
+        assert await world.sweep_after(INTERVAL) == []
+    world.wanted = set()
+    removed = [
+        key
+        for _ in range(WANTED_INTERVALS)
+        for key in await world.sweep_after(INTERVAL)
+    ]
+    assert removed == ["ended"]
 
 
 async def test_a_server_that_refuses_us_is_not_asked_again(world: World) -> None:
