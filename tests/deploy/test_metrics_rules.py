@@ -122,7 +122,7 @@ def test_the_dashboard_is_what_the_code_makes() -> None:
 
 def test_recorded_series_that_are_asked_for_are_recorded() -> None:
     recorded = {rule["record"] for rule in rules() if "record" in rule}
-    text_of_all = FILE.read_text() + "".join(rule["expr"] for rule in ALERTS)
+    text_of_all = "\n".join([FILE.read_text(), *(rule["expr"] for rule in ALERTS)])
     assert set(re.findall(r"\bcronium:[a-z0-9_:]+", text_of_all)) == recorded
 
 
