@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from temporalio import activity
 
+from activities.auditing import audit_admission, audit_end
 from activities.failures import application_error
 from contracts.errors import CroniumError, LogStorageFull
 from contracts.events import EventRequest
@@ -48,7 +49,9 @@ class ExecutionActivities:
             # A message that cannot be written is told before anything runs.
             check_messages(request.event)
         except CroniumError as error:
+            audit_admission(request, [request.event], error)
             raise application_error(error) from None
+        audit_admission(request, [request.event])
         self.record(
             ExecutionRecord(
                 execution_id=request.execution_id,
@@ -75,4 +78,5 @@ class ExecutionActivities:
         """
         if not self.record(record):
             raise application_error(LogStorageFull("the end cannot be written down"))
+        audit_end(record)
         return True

@@ -9,6 +9,7 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.auditing import audit_admission
 from activities.failures import application_error
 from contracts import names
 from contracts.errors import CroniumError, VariableNotFound
@@ -76,16 +77,19 @@ class GraphActivities:
         """Check all events of a graph; tell the workflow the settings."""
         info = activity.info()
         workflow_id, run_id = info.workflow_id or "", info.workflow_run_id or ""
-        for path, event in events_of(request.workflow, "workflow"):
+        events = events_of(request.workflow, "workflow")
+        for path, event in events:
             try:
                 order = _alone(request, event)
                 await self.guard(order, workflow_id, run_id)
                 self.check(order)
                 check_messages(event)
             except CroniumError as error:
+                audit_admission(request, [event for _, event in events], error)
                 raise application_error(
                     type(error)(f"{path}: {error}", hint=error.user_hint)
                 ) from None
+        audit_admission(request, [event for _, event in events])
         self.record(
             ExecutionRecord(
                 execution_id=request.execution_id,

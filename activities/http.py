@@ -7,8 +7,7 @@ with a `started_at` is known: without it nothing was sent.
 
 import asyncio
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from temporalio import activity
@@ -17,6 +16,7 @@ from temporalio.service import RPCError
 
 from activities.failures import application_error, known
 from activities.phases import Phases
+from activities.watching import Watch, queue_wait
 from contracts.errors import (
     CroniumError,
     HttpError,
@@ -48,7 +48,7 @@ class HttpActivities:
         host: Id of this host.
         heartbeat_interval: Seconds between two signs of life.
         log_cap: Bytes of log kept per try.
-        observe: Told each outcome, for the metrics.
+        watch: Told what happens to each try.
     """
 
     engine: HttpEngine
@@ -58,7 +58,7 @@ class HttpActivities:
     host: str
     heartbeat_interval: float
     log_cap: int
-    observe: Callable[[RunOutcome], None] = lambda _: None
+    watch: Watch = field(default_factory=Watch)
 
     @activity.defn(name=RUN_HTTP.name)
     async def run_http(self, run: RunRequest) -> RunOutcome:
@@ -69,16 +69,20 @@ class HttpActivities:
                 worker drains and what became of the request is not known.
         """
         attempt = _Try(self, run)
+        self.watch.received(run, queue_wait())
         try:
             outcome = await attempt.run()
         except WorkerDraining as error:
             raise application_error(error, attempt.progress()) from None
         except CroniumError as error:
+            self.watch.refused(run, error)
             raise application_error(error) from None
         except Exception as error:
+            trouble = known(error)
+            self.watch.refused(run, trouble)
             # With the progress: a request that may have been sent is not sent anew.
-            raise application_error(known(error), attempt.progress()) from None
-        self.observe(outcome)
+            raise application_error(trouble, attempt.progress()) from None
+        self.watch.ended(run, outcome)
         return outcome
 
     def open_log(self, run: RunRequest, secrets: tuple[str, ...]) -> RunLog:
@@ -164,6 +168,7 @@ class _Try:
             await asyncio.wait([sending])
             details = activity.cancellation_details()
             if details is not None and details.cancel_requested:
+                self._host.watch.cancelled(self._run)
                 return self._outcome(Status.CANCELLED, EXIT_CANCELLED, None)
             if details is None or not details.worker_shutdown:
                 # Temporal gave this activity up: nobody would read an outcome.

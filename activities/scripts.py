@@ -23,8 +23,10 @@ from activities.hooks import DetachedError, Hooks
 from activities.ledger import Entry, Ledger
 from activities.order import SessionFactory
 from activities.session import Session
+from activities.watching import Watch, queue_wait
 from contracts import names
 from contracts.errors import (
+    CroniumError,
     EngineUnavailable,
     HostNotReady,
     LogStorageFull,
@@ -63,8 +65,7 @@ class ScriptActivities:
         client: Temporal, for the claim that must be durable before the start.
         heartbeat_interval: Seconds between two signs of life.
         not_ready: Returns why this host takes no runs, or None.
-        observe: Told each outcome, for the metrics.
-        resumed: Told each run that this process took over, for the metrics.
+        watch: Told what happens to each try.
     """
 
     sessions: SessionFactory
@@ -72,8 +73,7 @@ class ScriptActivities:
     client: Client
     heartbeat_interval: float
     not_ready: Callable[[], str | None] = lambda: None
-    observe: Callable[[RunOutcome], None] = lambda _: None
-    resumed: Callable[[], None] = lambda: None
+    watch: Watch = field(default_factory=Watch)
     active: dict[str, Running] = field(default_factory=dict)
     _releases: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
@@ -108,19 +108,14 @@ class ScriptActivities:
         """
         running = self.active.get(run.run_key)
         if running is None:
+            self.watch.received(run, queue_wait())
             try:
-                await self._check_ready()
-                session = await self._session(run)
-                self.ledger.write(self._entry(run))
-            except OSError as error:
-                full = LogStorageFull(
-                    f"the state directory takes nothing: {error.strerror}"
-                )
-                raise application_error(full) from None
-            except Exception as error:
-                raise application_error(known(error)) from None
+                session = await self._opened(run)
+            except CroniumError as error:
+                self.watch.refused(run, error)
+                raise application_error(error) from None
             claim = self._claim_of(session)
-            running = self._begin(run.run_key, session, session.run(claim))
+            running = self._begin(run, session, session.run(claim))
         return await self._wait_for(run, running)
 
     async def resume(self, order: ResumeRequest) -> RunOutcome:
@@ -141,7 +136,7 @@ class ScriptActivities:
             running = await self._take_over(order, entry)
         self.ledger.keep(self._entry(run, started=entry.started if entry else None))
         if order.cancel:
-            running.session.stop()
+            self._stop(run, running)
         return await self._wait_for(run, running)
 
     async def _take_over(self, order: ResumeRequest, entry: Entry | None) -> Running:
@@ -165,8 +160,21 @@ class ScriptActivities:
             was_started=started is not None,
             seconds_ago=started.seconds_ago() if started else None,
         )
-        self.resumed()
-        return self._begin(order.run.run_key, session, work)
+        self.watch.resumed(order.run)
+        return self._begin(order.run, session, work)
+
+    async def _opened(self, run: RunRequest) -> Session:
+        try:
+            await self._check_ready()
+            session = await self._session(run)
+            self.ledger.write(self._entry(run))
+        except OSError as error:
+            raise LogStorageFull(
+                f"the state directory takes nothing: {error.strerror}"
+            ) from None
+        except Exception as error:
+            raise known(error) from None
+        return session
 
     async def _check_ready(self) -> None:
         problem = self.not_ready()
@@ -191,17 +199,22 @@ class ScriptActivities:
 
     def _begin(
         self,
-        key: str,
+        run: RunRequest,
         session: Session,
         work: Coroutine[Any, Any, RunOutcome],
     ) -> Running:
         task = asyncio.create_task(work)
-        running = self.active[key] = Running(session, task)
+        running = self.active[run.run_key] = Running(session, task)
 
         def end(done: asyncio.Task[RunOutcome]) -> None:
-            del self.active[key]
-            if not done.cancelled() and done.exception() is None:
-                self.observe(done.result())
+            del self.active[run.run_key]
+            if done.cancelled():
+                return
+            error = done.exception()
+            if error is None:
+                self.watch.ended(run, done.result())
+            elif isinstance(error, CroniumError):
+                self.watch.refused(run, error)
 
         task.add_done_callback(end)
         return running
@@ -212,7 +225,7 @@ class ScriptActivities:
         shutdown = asyncio.ensure_future(activity.wait_for_worker_shutdown())
         running.waiting += 1
         try:
-            await self._attend(session, task, shutdown)
+            await self._attend(run, running, shutdown)
             return task.result()
         except DetachedError:
             error = WorkerDraining(f"the worker of {self.sessions.host} was stopped")
@@ -232,11 +245,12 @@ class ScriptActivities:
 
     async def _attend(
         self,
-        session: Session,
-        task: "asyncio.Task[RunOutcome]",
+        run: RunRequest,
+        running: Running,
         shutdown: "asyncio.Future[None]",
     ) -> None:
         """Return when the session has ended, also when it was told to."""
+        session, task = running.session, running.task
         either: list[asyncio.Future[Any]] = [task, shutdown]
         try:
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
@@ -249,12 +263,16 @@ class ScriptActivities:
                     raise
                 session.detach()
             else:
-                session.stop()
+                self._stop(run, running)
                 # Finished first, so that the container is gone when the run is.
                 await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
             session.detach()
             await asyncio.wait([task])
+
+    def _stop(self, run: RunRequest, running: Running) -> None:
+        self.watch.cancelled(run)
+        running.session.stop()
 
     async def _beat(self, session: Session) -> None:
         while True:

@@ -80,8 +80,10 @@ def _serve(settings: "Settings") -> int:
     import uvloop
 
     from gateway.server import serve
+    from worker.audit import write_audit
     from worker.logging import configure
 
     configure(settings.log_format, settings.log_level)
+    write_audit(settings.audit.log)
     uvloop.run(serve(gateway_config(settings)))
     return 0

@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from starlette.requests import HTTPConnection
 
+from gateway.auditing import audit_refusal
 from gateway.errors import (
     ExecutionNotFound,
     OriginRefused,
@@ -38,22 +39,33 @@ def claims_of(
 
     `browser` also allows the places that a page can fill when it opens a WebSocket.
     """
-    token = _header_token(connection) or (_browser_token(connection) if browser else "")
-    if not token:
-        raise TokenRefused("The request has no token.")
     services = services_of(connection)
-    claims = verify(services.secret, token)
-    if claims.scope not in scopes:
-        allowed = " or ".join(sorted(scopes))
-        raise TokenRefused(
-            f"A token of scope {claims.scope} is not good for this; {allowed} is."
-        )
+    try:
+        claims = _verified(connection, scopes, browser)
+    except TokenRefused as refusal:
+        audit_refusal(connection, refusal)
+        raise
     limit = services.config.requests_per_minute
     if limit and claims.scope in _COUNTED:
         caller = (claims.scope, claims.subject)
         wait = services.rates.take(caller, limit, max(1, limit // _BURST_PART))
         if wait > 0:
             raise RateLimited(wait)
+    return claims
+
+
+def _verified(
+    connection: HTTPConnection, scopes: frozenset[Scope], browser: bool
+) -> Claims:
+    token = _header_token(connection) or (_browser_token(connection) if browser else "")
+    if not token:
+        raise TokenRefused("The request has no token.")
+    claims = verify(services_of(connection).secret, token)
+    if claims.scope not in scopes:
+        allowed = " or ".join(sorted(scopes))
+        raise TokenRefused(
+            f"A token of scope {claims.scope} is not good for this; {allowed} is."
+        )
     return claims
 
 

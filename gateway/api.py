@@ -11,9 +11,11 @@ from fastapi import APIRouter, Depends, Query, Request, Security
 from fastapi.responses import StreamingResponse
 from fastapi.security import HTTPBearer
 
+from contracts.audit import AuditKind
 from contracts.logs import LogLine, Stream
 from contracts.results import Status
 from gateway.access import READERS, check_may_see, claims_of
+from gateway.auditing import audit_reading
 from gateway.errors import ExecutionNotFound
 from gateway.models import ErrorAnswer, ExecutionDetail, ExecutionPage, LogPage
 from gateway.reads import Known, Line, LineFilter, Reads
@@ -83,17 +85,19 @@ async def list_executions(
 
 @router.get("/{execution_id}", tags=["executions"], summary="Show an execution")
 async def show_execution(
-    execution_id: str, caller: Caller, gateway: Gateway
+    execution_id: str, request: Request, caller: Caller, gateway: Gateway
 ) -> ExecutionDetail:
     """Return one execution, with its result once it is over."""
     found = await gateway.reads.detail(execution_id)
     check_may_see(caller, execution_id, found.user)
+    audit_reading(AuditKind.EXECUTION_READ, request, caller, execution_id, found.user)
     return found
 
 
 @router.get("/{execution_id}/logs", tags=["logs"], summary="Read log lines")
 async def read_logs(
     execution_id: str,
+    request: Request,
     caller: Caller,
     gateway: Gateway,
     only: Only,
@@ -101,7 +105,7 @@ async def read_logs(
     limit: Annotated[int, Query(ge=1, le=5_000)] = 1_000,
 ) -> LogPage:
     """Return stored lines from `fromSeq` on; fewer than `limit` when they are long."""
-    known = await _visible(gateway.reads, caller, execution_id)
+    known = await _visible(gateway.reads, request, caller, execution_id)
     found, all_of_them = await gateway.reads.page(
         known.key, from_seq, limit=limit, only=only
     )
@@ -126,10 +130,10 @@ async def read_logs(
     responses={200: {"content": {"text/plain": {}}, "description": "The log."}},
 )
 async def download_log(
-    execution_id: str, caller: Caller, gateway: Gateway, only: Only
+    execution_id: str, request: Request, caller: Caller, gateway: Gateway, only: Only
 ) -> StreamingResponse:
     """Return the log as text, line by line, with the exact bytes that were written."""
-    known = await _visible(gateway.reads, caller, execution_id)
+    known = await _visible(gateway.reads, request, caller, execution_id)
     name = re.sub(r"[^A-Za-z0-9._-]", "_", execution_id)
     return StreamingResponse(
         _text(gateway.reads, known.key, only),
@@ -138,11 +142,16 @@ async def download_log(
     )
 
 
-async def _visible(reads: Reads, caller: Claims, execution_id: str) -> Known:
+async def _visible(
+    reads: Reads, request: Request, caller: Claims, execution_id: str
+) -> Known:
+    """Return an execution whose log is about to be read."""
     known = await reads.find(execution_id)
     if known is None:
         raise ExecutionNotFound
-    check_may_see(caller, execution_id, known.summary.user)
+    user = known.summary.user
+    check_may_see(caller, execution_id, user)
+    audit_reading(AuditKind.LOG_READ, request, caller, execution_id, user)
     return known
 
 

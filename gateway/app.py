@@ -20,6 +20,7 @@ from gateway import (
     viewers,
 )
 from gateway.config import GatewayConfig
+from gateway.measuring import Measured
 from gateway.security import BodyLimit, SecurityHeaders
 
 _DESCRIPTION = """Stores the log lines of executions and streams them live; keeps the
@@ -89,4 +90,6 @@ def create_app(config: GatewayConfig) -> FastAPI:
         )
     app.add_middleware(BodyLimit, limit=_MAX_BODY_BYTES, larger=_LARGER_BODIES)
     app.add_middleware(SecurityHeaders)
+    # The outermost: what the others refuse is counted as well.
+    app.add_middleware(Measured)
     return app

@@ -65,5 +65,8 @@ async def ready(request: Request) -> Alive:
 @router.get("/metrics", summary="Numbers for Prometheus", response_class=Response)
 async def metrics(request: Request) -> Response:
     """Return the gateway's numbers in Prometheus' text format."""
-    registry = services_of(request).metrics.registry
-    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+    services = services_of(request)
+    for part, state in (await _checks(services)).items():
+        services.metrics.ready.labels(part).set(state == _OK)
+    text = generate_latest(services.metrics.registry)
+    return Response(text, media_type=CONTENT_TYPE_LATEST)

@@ -41,9 +41,41 @@ class Metrics:
             ["outcome"],
             registry=self.registry,
         )
+        self.tokens_refused = Counter(
+            "cronium_gateway_tokens_refused",
+            "Requests and connections without a good token.",
+            registry=self.registry,
+        )
+        self.ready = Gauge(
+            "cronium_gateway_ready",
+            "1 when a part works: `database`, `writer`, `storage`.",
+            ["part"],
+            registry=self.registry,
+        )
+        self._measure_requests()
         self.commit_seconds = Histogram(
             "cronium_gateway_commit_seconds",
             "Duration of one group commit.",
             buckets=_COMMIT_BUCKETS,
+            registry=self.registry,
+        )
+
+    def _measure_requests(self) -> None:
+        self.requests = Counter(
+            "cronium_api_requests",
+            "Requests to the gateway, by the pattern of their address.",
+            ["endpoint", "method"],
+            registry=self.registry,
+        )
+        self.request_seconds = Histogram(
+            "cronium_api_request_duration_seconds",
+            "How long they took, to the end of the answer.",
+            ["endpoint", "method"],
+            registry=self.registry,
+        )
+        self.request_errors = Counter(
+            "cronium_api_errors",
+            "Those answered with 400 or more; `code` is the status.",
+            ["endpoint", "method", "code"],
             registry=self.registry,
         )

@@ -13,6 +13,7 @@ import time
 from fastapi import APIRouter, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
+from contracts.audit import AuditKind
 from contracts.logs import ViewerCutOff, ViewerEnd, ViewerStatus
 from contracts.results import Status
 from gateway.access import (
@@ -22,6 +23,7 @@ from gateway.access import (
     claims_of,
     may_see,
 )
+from gateway.auditing import audit_reading
 from gateway.errors import ExecutionNotFound, GatewayError
 from gateway.live import Channel, Chunk, lines_message
 from gateway.protocol import LAST_WORD
@@ -92,6 +94,13 @@ class Viewer:
                 raise ExecutionNotFound
         if not self._key:
             await self._load(channel)
+        audit_reading(
+            AuditKind.LOG_READ,
+            self._websocket,
+            self._claims,
+            self._execution_id,
+            channel.summary.user,
+        )
 
     async def _load(self, channel: Channel) -> None:
         known = await self._services.reads.find(self._execution_id)

@@ -52,6 +52,8 @@ class Relay:
         self._token = token
         self._spools = spools
         self.connected = False
+        self.problem: str | None = "no connection to the gateway yet"
+        """Why lines do not reach the gateway, or None."""
         self.refused = 0
         self._wait = FIRST_WAIT
         self._warned = False
@@ -73,6 +75,7 @@ class Relay:
                 # next connection begins with what is not acknowledged.
                 logger.exception("the connection to the gateway broke off")
                 self._wait = LONGEST_WAIT
+                self.problem = "the connection to the gateway broke off"
             finally:
                 self.connected = False
             # Jitter: many workers must not come back in the same instant.
@@ -105,6 +108,7 @@ class Relay:
             proxy=None,
         ) as connection:
             self.connected = True
+            self.problem = None
             # A gateway that refuses us accepts the connection first, to say why.
             loop = asyncio.get_running_loop()
             holding = loop.call_later(STABLE_SECONDS, self._on_good)
@@ -126,6 +130,7 @@ class Relay:
         logger.warning("the gateway refused a record of %s: %s", spool, reason)
 
     def _complain(self, error: Exception) -> None:
+        self.problem = f"no connection to {self._url}: {_reason(error)}"
         if self._warned:
             return
         self._warned = True

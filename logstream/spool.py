@@ -61,6 +61,7 @@ class Spool:
         self.writer = False
         self.epoch = 0
         """How often it was emptied: offsets of an earlier epoch mean nothing."""
+        self._oldest: tuple[int, int, float] | None = None
 
     @property
     def _ack_path(self) -> Path:
@@ -70,6 +71,23 @@ class Spool:
     def settled(self) -> bool:
         """Whether everything in it has been acknowledged."""
         return self.acked >= self.size
+
+    @property
+    def waiting_since(self) -> float | None:
+        """When the first record that is not acknowledged was written; None: all are.
+
+        Seconds since 1970, as the record says, so that it outlives the process.
+        """
+        if self.settled:
+            return None
+        place = (self.epoch, self.acked)
+        # While the gateway is away this is asked again and again about the same record.
+        if self._oldest is None or self._oldest[:2] != place:
+            first = self.read(self.acked, 1)
+            if not first or not first[0][1]:
+                return None
+            self._oldest = (*place, float(orjson.loads(first[0][1])["timestamp"]))
+        return self._oldest[2]
 
     def append(self, payload: bytes) -> bool:
         """Write one record; False when the disk did not take it."""
@@ -172,11 +190,21 @@ class SpoolDirectory:
     @property
     def problem(self) -> str | None:
         """Why there is no room for another run's lines, or None."""
+        return self.backlog_problem or self.disk_problem
+
+    @property
+    def backlog_problem(self) -> str | None:
+        """Why the lines that wait for the gateway are too many, or None."""
         if self.bytes_used >= self._max:
             return (
                 f"{self.bytes_used} bytes of log wait for the gateway, at most "
                 f"{self._max} may (logs.spool_max): start the gateway"
             )
+        return None
+
+    @property
+    def disk_problem(self) -> str | None:
+        """Why the disk has too little room, or None."""
         free = shutil.disk_usage(self._path).free
         if free < self._min_free:
             return (
@@ -189,6 +217,15 @@ class SpoolDirectory:
     def unacked_bytes(self) -> int:
         """How much the gateway has not acknowledged."""
         return sum(spool.size - spool.acked for spool in self.spools.values())
+
+    def lag_seconds(self, now: float) -> float:
+        """Return the age of the oldest record that the gateway has not stored.
+
+        Args:
+            now: Seconds since 1970.
+        """
+        waiting = (spool.waiting_since for spool in self.spools.values())
+        return max((now - since for since in waiting if since is not None), default=0.0)
 
     def open(self, name: str) -> Spool:
         """Return the spool of that name, new or with what is already in it."""

@@ -15,6 +15,8 @@ from activities import (
     HttpActivities,
     settle_schedule,
 )
+from activities.auditing import AuditWatch
+from activities.watching import Watches
 from contracts.events import EventRequest, EventType
 from contracts.runs import Admission
 from engines.channel import GatewayVariables
@@ -34,17 +36,19 @@ from worker.compose import (
     service_token,
 )
 from worker.deliveries import action_activities
+from worker.gauges import GAUGE_SECONDS, Gauges
 from worker.health import HealthServer, health_app
-from worker.host import STARTING, DockerHost
+from worker.host import DockerHost
 from worker.metrics import WorkerMetrics
+from worker.metrics_sdk import SdkMetrics
 from worker.polling import Polling
+from worker.readiness import Readiness
 from worker.servers import Servers, owner_of
 from worker.settings import Settings
 from worker.temporal import connect, register_search_attributes
 
 logger = logging.getLogger(__name__)
 
-GAUGE_SECONDS = 1.0
 FLUSH_SECONDS = 2.0
 Value = TypeVar("Value")
 
@@ -54,12 +58,13 @@ class WorkerApp:
 
     Args:
         settings: Everything an operator chose.
+        sdk: The numbers of the SDK's runtime, for `/metrics`; None leaves them out.
 
     Raises:
         KeyFileInvalid: The file of encryption keys cannot be used.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, sdk: SdkMetrics | None = None) -> None:
         self._settings = settings
         self._host_id = settings.resolve_host_id()
         self._spools = SpoolDirectory(
@@ -71,8 +76,13 @@ class WorkerApp:
         self._relay = Relay(url, ingest_token(settings, self._host_id), self._spools)
         self._metrics = WorkerMetrics()
         self._metrics.slots.set(settings.docker.slots)
+        self._metrics.spool_limit.set(settings.logs.spool_max)
         self.ring = KeyRing(settings.encryption.keys_file)
-        self._problems: dict[str, str] = {}
+        self.readiness = Readiness(
+            self._spools, self._relay, self.ring, self._runs_scripts
+        )
+        self._gauges = Gauges(self._metrics, self.readiness, sdk)
+        self._watch = Watches([self._metrics.jobs, AuditWatch(self._host_id)])
         self._host: DockerHost | None = None
         self._http = HttpEngine(http_config(settings))
         self._variables = GatewayVariables(
@@ -89,32 +99,21 @@ class WorkerApp:
 
     def problems(self) -> dict[str, str]:
         """Return what keeps this worker from taking runs: part → reason."""
-        found = dict(self._problems)
-        problem = self._spools.problem
-        if problem is not None:
-            found["spool"] = problem
-        problem = self.ring.problem
-        if problem is not None:
-            found["encryption"] = problem
-        if self._runs_scripts:
-            problem = self._host.problem if self._host else STARTING
-            if problem is not None:
-                found["docker"] = problem
-        return found
+        return self.readiness.problems()
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set, then hand running scripts over."""
-        self._problems["temporal"] = "connecting"
+        self.readiness.said["temporal"] = "connecting"
         settings = self._settings.worker
         health = HealthServer(
-            health_app(self.problems, self._metrics),
+            health_app(self.problems, self._metrics, self.readiness.warnings),
             settings.health_host,
             settings.health_port,
         )
         background = [
             asyncio.ensure_future(health.serve()),
             asyncio.ensure_future(self._relay.run()),
-            asyncio.ensure_future(self._gauges()),
+            asyncio.ensure_future(self._gauges.run()),
         ]
         try:
             await self._work(stop)
@@ -135,6 +134,8 @@ class WorkerApp:
             return
         polling = Polling(client, self._settings)
         async with contextlib.AsyncExitStack() as stack:
+            watching = asyncio.create_task(self.readiness.watch_temporal(client))
+            stack.callback(watching.cancel)
             stack.push_async_callback(polling.stop)
             if self._runs_scripts:
                 polling.start_http([self._http_activities(client).run_http])
@@ -161,7 +162,7 @@ class WorkerApp:
 
     async def _connected(self) -> Client:
         client = await connect(self._settings, ring=self.ring)
-        del self._problems["temporal"]
+        del self.readiness.said["temporal"]
         await wait_until_readable(client, self.ring)
         return client
 
@@ -169,13 +170,14 @@ class WorkerApp:
         self, client: Client, polling: Polling, stack: contextlib.AsyncExitStack
     ) -> None:
         """Go on with what an earlier process left; that needs no proof."""
-        host = self._host = DockerHost(
+        host = self._host = self.readiness.host = DockerHost(
             self._settings,
             self._host_id,
             client,
             self._spools,
             self._metrics,
             self._variables,
+            self._watch,
         )
         stack.push_async_callback(host.close)
         await host.hand_back()
@@ -193,6 +195,7 @@ class WorkerApp:
             self._metrics,
             self._variables,
             await owner_of(client, self._settings.instance),
+            self._watch,
         )
         stack.push_async_callback(servers.close)
         await servers.hand_back()
@@ -210,7 +213,7 @@ class WorkerApp:
             host=self._host_id,
             heartbeat_interval=settings.worker.heartbeat_interval,
             log_cap=settings.logs.cap,
-            observe=self._metrics.observe,
+            watch=self._watch,
         )
 
     async def _proved(self) -> bool:
@@ -220,7 +223,7 @@ class WorkerApp:
 
     def _drain(self) -> None:
         logger.info("draining")
-        self._problems["worker"] = "draining"
+        self.readiness.said["worker"] = "draining"
 
     async def _until(self, stop: asyncio.Event, polling: Polling) -> None:
         """Return when told to; raise when Temporal's side ends by itself."""
@@ -275,14 +278,6 @@ class WorkerApp:
             graphs.tickets_alive,
             settle_schedule,
         ]
-
-    async def _gauges(self) -> None:
-        while True:
-            active = self._host.activities.active if self._host else ()
-            self._metrics.active.set(len(active))
-            self._metrics.spool.set(self._spools.bytes_used)
-            self._metrics.relay.set(self._relay.connected)
-            await asyncio.sleep(GAUGE_SECONDS)
 
 
 async def _unless(

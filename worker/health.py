@@ -13,12 +13,15 @@ from worker.metrics import WorkerMetrics
 Problems = Callable[[], dict[str, str]]
 
 
-def health_app(problems: Problems, metrics: WorkerMetrics) -> FastAPI:
+def health_app(
+    problems: Problems, metrics: WorkerMetrics, warnings: Problems = dict
+) -> FastAPI:
     """Return the app.
 
     Args:
         problems: Returns what keeps the worker from taking runs: part → reason.
         metrics: What `/metrics` shows.
+        warnings: Returns what does not work and keeps no run from being taken.
     """
     app = FastAPI(title="Cronium worker", docs_url=None, redoc_url=None)
 
@@ -27,11 +30,10 @@ def health_app(problems: Problems, metrics: WorkerMetrics) -> FastAPI:
         return {"status": "ok"}
 
     async def ready() -> JSONResponse:
-        found = problems()
-        status = "ok" if not found else "not ready"
-        return JSONResponse(
-            {"status": status, "problems": found}, 200 if not found else 503
-        )
+        found, warned = problems(), warnings()
+        status = "not ready" if found else "degraded" if warned else "ok"
+        body = {"status": status, "problems": found, "warnings": warned}
+        return JSONResponse(body, 503 if found else 200)
 
     app.get("/ready")(ready)
     app.get("/health")(ready)

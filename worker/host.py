@@ -9,10 +9,12 @@ from temporalio.client import Client
 
 from activities import Claims, ContainerActivities, ContainerSessions, Ledger
 from activities.failures import known
+from activities.watching import Watch
+from contracts.errors import EngineNotHardened
 from engines.channel import ChannelServer, ChannelState, GatewayVariables
 from engines.docker import DockerEngine
 from engines.docker.janitor import Janitor
-from engines.docker.proof import prove_or_explain
+from engines.docker.proof import trouble_of
 from engines.secrets import SecretStore
 from logstream import SpoolDirectory
 from worker.compose import docker_config, secret_sources
@@ -27,6 +29,7 @@ logger = logging.getLogger(__name__)
 PROOF_RETRY_SECONDS = 5.0
 RELEASE_SECONDS = 3.0
 RETIRE_SECONDS = 3.0
+ENGINE, ISOLATION = "docker", "isolation"
 STARTING = "the proof of the host's limits is under way"
 
 
@@ -40,6 +43,7 @@ class DockerHost:
         spools: Where log lines wait for the gateway.
         metrics: What is counted.
         variables: The variables of all users.
+        watch: Told what happens to each try.
     """
 
     def __init__(
@@ -50,13 +54,16 @@ class DockerHost:
         spools: SpoolDirectory,
         metrics: WorkerMetrics,
         variables: GatewayVariables,
+        watch: Watch,
     ) -> None:
         self._settings = settings.docker
-        self.engine = DockerEngine(docker_config(settings, host))
+        self.engine = DockerEngine(docker_config(settings, host), metrics.sandboxes)
+        self.part = ISOLATION
+        """Which part has the problem: the engine, or the proof of its limits."""
         self.problem: str | None = STARTING
         ledger = Ledger(settings.state_dir / "runs")
         states = settings.state_dir / "channels"
-        self._channels = ChannelServer(variables)
+        self._channels = ChannelServer(variables, metrics.helpers)
         self.activities = ContainerActivities(
             sessions=ContainerSessions(
                 engine=self.engine,
@@ -72,8 +79,7 @@ class DockerHost:
             client=client,
             heartbeat_interval=settings.worker.heartbeat_interval,
             not_ready=lambda: self.problem,
-            observe=metrics.observe,
-            resumed=metrics.resumed.inc,
+            watch=watch,
         )
 
         def forget(run_key: str) -> None:
@@ -95,12 +101,15 @@ class DockerHost:
     async def prove(self) -> None:
         """Return when this host was seen to enforce its limits."""
         while True:
-            problem = await prove_or_explain(self.engine)
-            if problem is None:
+            trouble = await trouble_of(self.engine)
+            if trouble is None:
                 self.problem = None
                 return
+            problem = f"{trouble} {trouble.user_hint}".strip()
             if self.problem != problem:
                 logger.error("%s", problem)
+            unproved = isinstance(trouble, EngineNotHardened)
+            self.part = ISOLATION if unproved else ENGINE
             self.problem = problem
             await asyncio.sleep(PROOF_RETRY_SECONDS)
 
@@ -148,7 +157,7 @@ class DockerHost:
                 trouble = known(error)
                 if not away:
                     logger.error("%s", trouble)
-                away, self.problem = True, str(trouble)
+                away, self.part, self.problem = True, ENGINE, str(trouble)
                 self.engine.standby.pool.clear()
             await asyncio.sleep(interval)
 
@@ -156,7 +165,7 @@ class DockerHost:
         logger.info("Docker answers again")
         self.engine.network.forget()
         # It may come back as another: proved as at the start.
-        self.problem = STARTING
+        self.part, self.problem = ISOLATION, STARTING
         await self.prove()
 
     async def _keep_clean(self) -> None:

@@ -11,8 +11,9 @@ from typing import TextIO
 
 from contracts.errors import CroniumError
 from worker.app import WorkerApp
+from worker.audit import write_audit
 from worker.logging import configure
-from worker.polling import quiet_runtime
+from worker.metrics_sdk import SdkMetrics, begin_runtime
 from worker.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -42,16 +43,16 @@ def run_worker(settings: Settings) -> int:
         0 after a clean drain, 1 when it could not start or had to give up.
     """
     configure(settings.log_format, settings.log_level)
-    quiet_runtime()
     try:
-        asyncio.run(_serve(settings))
+        write_audit(settings.audit.log)
+        asyncio.run(_serve(settings, begin_runtime()))
     except CroniumError as error:
         logger.error("%s %s", error, error.user_hint)
         return 1
     return 0
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, sdk: SdkMetrics) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -65,7 +66,7 @@ async def _serve(settings: Settings) -> None:
         loop.add_signal_handler(number, on_signal, number)
     async with _only_one(settings, stop) as mine:
         if mine:
-            await WorkerApp(settings).serve(stop)
+            await WorkerApp(settings, sdk).serve(stop)
 
 
 @contextlib.asynccontextmanager

@@ -5,19 +5,11 @@ room for, and the host's own, on which only this host can go on with what it beg
 """
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
 from temporalio.client import Client
-from temporalio.runtime import (
-    LogForwardingConfig,
-    LoggingConfig,
-    Runtime,
-    TelemetryConfig,
-    TelemetryFilter,
-)
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import (
     SandboxedWorkflowRunner,
@@ -27,8 +19,6 @@ from temporalio.worker.workflow_sandbox import (
 from contracts import names
 from worker.settings import Settings
 from workflows import ALL
-
-logger = logging.getLogger(__name__)
 
 STICKY_SECONDS = 3.0
 
@@ -139,17 +129,3 @@ class Polling:
             **options,
         )
         self._workers.append((worker, asyncio.create_task(worker.run())))
-
-
-def quiet_runtime() -> None:
-    """Send the SDK core's own log through Python's, and only what matters."""
-    Runtime.set_default(
-        Runtime(
-            telemetry=TelemetryConfig(
-                logging=LoggingConfig(
-                    filter=TelemetryFilter(core_level="WARN", other_level="ERROR"),
-                    forwarding=LogForwardingConfig(logging.getLogger("temporal")),
-                )
-            )
-        )
-    )

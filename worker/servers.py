@@ -10,6 +10,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from activities import Claims, Ledger, ServerSessions, SshActivities
+from activities.watching import Watch
 from contracts import names
 from engines.channel import ChannelServer, ChannelState, GatewayVariables
 from engines.secrets import SecretStore
@@ -55,6 +56,7 @@ class Servers:
         metrics: What is counted.
         variables: The variables of all users.
         owner: Whose the runs on servers are; see `owner_of`.
+        watch: Told what happens to each try.
     """
 
     def __init__(
@@ -66,12 +68,13 @@ class Servers:
         metrics: WorkerMetrics,
         variables: GatewayVariables,
         owner: str,
+        watch: Watch,
     ) -> None:
         secrets = SecretStore(*secret_sources(settings))
         self._interval = settings.docker.janitor_interval
         self._engine = SshEngine(ssh_config(settings, owner), secrets)
         self._metrics = metrics
-        self._channels = ChannelServer(variables)
+        self._channels = ChannelServer(variables, metrics.helpers)
         states = settings.state_dir / "channels"
         ledger = Ledger(settings.state_dir / "server-runs")
         self.activities = SshActivities(
@@ -89,8 +92,7 @@ class Servers:
             ledger=ledger,
             client=client,
             heartbeat_interval=settings.worker.heartbeat_interval,
-            observe=metrics.observe,
-            resumed=metrics.resumed.inc,
+            watch=watch,
         )
 
         def forget(run_key: str) -> None:

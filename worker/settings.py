@@ -23,6 +23,7 @@ from pydantic_settings import (
 
 from contracts import names
 from worker.settings_groups import (
+    AuditSettings,
     DockerSettings,
     GatewaySettings,
     HttpSettings,
@@ -106,6 +107,7 @@ class Settings(BaseSettings):
     encryption: EncryptionSettings = EncryptionSettings()
     codec: CodecSettings = CodecSettings()
     notify: NotifySettings = NotifySettings()
+    audit: AuditSettings = AuditSettings()
 
     @model_validator(mode="before")
     @classmethod

@@ -365,3 +365,14 @@ class NotifySettings(Group):
     tools: Annotated[dict[str, SecretName], BeforeValidator(_named)] = Field(
         {}, description="More tools: name → secret with an Apprise URL (`pager=PAGER`)"
     )
+
+
+class AuditSettings(Group):
+    """Who ran what, where, with which secrets; who read which log."""
+
+    log: str = Field(
+        "off",
+        min_length=1,
+        description="Where the lines of the audit log go: a file, `stdout` or `off`; "
+        "see docs/observability.md",
+    )

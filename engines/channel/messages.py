@@ -36,6 +36,8 @@ class Request:
         self._headers: dict[bytes, bytes] = dict(scope["headers"])
         self._receive = receive
         self._more = True
+        self.call = ""
+        """Name of the call, once it is known."""
 
     def header(self, name: bytes) -> str:
         """Return a header, or ""."""

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import math
+import time
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from engines.channel.routes import find_route
 from engines.channel.run import ChannelRun
 from engines.channel.state import ChannelState
 from engines.channel.variables import VariableStore
+from engines.channel.watching import UNKNOWN_CALL, CallWatch
 
 logger = logging.getLogger(__name__)
 
@@ -54,10 +56,14 @@ class ChannelServer:
 
     Args:
         variables: Where the variables of all users are.
+        watch: Told of each call.
     """
 
-    def __init__(self, variables: VariableStore) -> None:
+    def __init__(
+        self, variables: VariableStore, watch: CallWatch | None = None
+    ) -> None:
         self._variables = variables
+        self._watch = watch or CallWatch()
         self._large = asyncio.Lock()
         self._channels: set[Channel] = set()
         self._config = Config(
@@ -115,7 +121,7 @@ class ChannelServer:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         channel: Channel = scope["state"]["channel"]
         request = Request(scope, receive)
-        status, retry_after = 200, None
+        status, retry_after, began = 200, None, time.monotonic()
         try:
             async with asyncio.timeout(channel.run.limits.call_seconds):
                 media_type, body = _succeeded(
@@ -125,6 +131,8 @@ class ChannelServer:
             refusal = _refusal(channel.run, error)
             status, retry_after = refusal.status, refusal.retry_after
             media_type, body = _failed(request, refusal)
+        seconds = time.monotonic() - began
+        self._watch.answered(request.call or UNKNOWN_CALL, status, seconds)
         try:
             async with asyncio.timeout(channel.run.limits.call_seconds):
                 await respond(
@@ -143,6 +151,7 @@ class ChannelServer:
         await _spend(channel)
         _authorise(channel, request)
         route = find_route(request.method, request.raw_path)
+        request.call = route.name
         if route.execution_id not in (None, channel.run.execution_id):
             raise CallRefusedError(
                 403, "forbidden", "this is another run's; use CRONIUM_EXECUTION_ID"

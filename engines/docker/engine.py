@@ -29,6 +29,7 @@ from engines.docker.rundir import RunDirectories
 from engines.docker.sandbox import COMMAND, Sandbox
 from engines.docker.standby import Standby
 from engines.docker.warm import Kind
+from engines.docker.watching import EngineWatch
 from engines.places import NAME_PREFIX, SandboxExit, SandboxRunsAlready, SandboxSpec
 
 logger = logging.getLogger(__name__)
@@ -97,14 +98,22 @@ def check_ceilings(config: DockerConfig, event: EventSpec) -> None:
 
 
 class DockerEngine:
-    """Makes hardened sandboxes on one Docker host."""
+    """Makes hardened sandboxes on one Docker host.
 
-    def __init__(self, config: DockerConfig) -> None:
+    Args:
+        config: The operator's choices.
+        watch: Told how long calls took.
+    """
+
+    def __init__(self, config: DockerConfig, watch: EngineWatch | None = None) -> None:
         self.config = config
+        self._watch = watch or EngineWatch()
         self.calls = Calls(
             config.socket, config.slots + SPARE_THREADS, config.api_timeout
         )
-        self.images = Images(self.calls, config.pull_policy, config.pull_timeout)
+        self.images = Images(
+            self.calls, config.pull_policy, config.pull_timeout, self._watch
+        )
         self.network = EgressNetwork(
             self.calls,
             config.instance,
@@ -135,6 +144,10 @@ class DockerEngine:
             SandboxRunsAlready: There is one that was started: go on with that.
             EngineError: What could not be had, by kind.
         """
+        with self._watch.timing("create"):
+            return await self._made(spec)
+
+    async def _made(self, spec: SandboxSpec) -> Sandbox:
         if self.directories.has(spec.run_key):
             # Its files must not be touched under a script that runs.
             await self._replace(spec.run_key)
@@ -148,6 +161,8 @@ class DockerEngine:
             if gate is None
             else self.sandbox(spec.run_key, gate)
         )
+        if self.standby.pool.size:
+            self._watch.adopted(warm=gate is not None)
         self.standby.replace(spec)
         return made
 
@@ -198,6 +213,7 @@ class DockerEngine:
             self.config.outage_window,
             gate,
             self.network.restore,
+            self._watch,
         )
 
     def container_config(
@@ -235,7 +251,8 @@ class DockerEngine:
     async def remove(self, sandbox: Sandbox) -> None:
         """Remove a sandbox and its directory."""
         try:
-            await sandbox.remove()
+            with self._watch.timing("remove"):
+                await sandbox.remove()
         finally:
             self.directories.remove(sandbox.run_key)
             self.standby.ended(sandbox.run_key)

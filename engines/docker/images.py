@@ -9,6 +9,7 @@ from docker.errors import APIError, DockerException, ImageNotFound
 
 from contracts.errors import ImageMissing, ImagePullFailed, ImagePullTimeout
 from engines.docker.calls import Calls
+from engines.docker.watching import EngineWatch
 
 PullPolicy = Literal["missing", "always", "never"]
 
@@ -21,12 +22,20 @@ class Images:
         policy: `missing` pulls what is not there, `always` asks the registry each
             time, `never` uses only what is there.
         timeout: Seconds that one pull may take.
+        watch: Told how long pulls took.
     """
 
-    def __init__(self, calls: Calls, policy: PullPolicy, timeout: float) -> None:
+    def __init__(
+        self,
+        calls: Calls,
+        policy: PullPolicy,
+        timeout: float,
+        watch: EngineWatch | None = None,
+    ) -> None:
         self._calls = calls
         self._policy = policy
         self._timeout = timeout
+        self._watch = watch or EngineWatch()
 
     async def ensure(self, image: str) -> None:
         """Return when the image is on the host.
@@ -42,7 +51,8 @@ class Images:
             raise ImageMissing(
                 f"the image {image} is not on this host and the pull policy is `never`"
             )
-        await self._pull(image)
+        with self._watch.timing("pull"):
+            await self._pull(image)
 
     async def _present(self, image: str) -> bool:
         try:

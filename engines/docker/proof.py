@@ -171,10 +171,14 @@ def _judge_pids(probed: _Probed) -> ProofRow:
     return ProofRow("processes", held, detail)
 
 
-async def prove_or_explain(engine: DockerEngine) -> str | None:
-    """Return None when this host may take runs, else the reason why it may not."""
+async def trouble_of(engine: DockerEngine) -> CroniumError | None:
+    """Return None when this host may take runs, else why it may not.
+
+    `EngineNotHardened` when a limit was not enforced; anything else when nothing could
+    be tried.
+    """
     try:
         require(await prove(engine))
     except CroniumError as error:
-        return f"{error} {error.user_hint}".strip()
+        return error
     return None

@@ -18,6 +18,7 @@ from engines.docker import attach, logs, starting
 from engines.docker.calls import Calls, reason
 from engines.docker.gate import Gate
 from engines.docker.rundir import LAUNCHER
+from engines.docker.watching import EngineWatch
 from engines.places import OnData, SandboxExit
 
 logger = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ class Sandbox:
         patience: Seconds that a daemon which went away is waited for.
         gate: What holds its launcher back, if it was started in advance.
         restore_network: Makes the network anew when somebody removed it.
+        watch: Told how long the start took.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Sandbox:
         patience: float = PATIENCE_SECONDS,
         gate: Gate | None = None,
         restore_network: Callable[[], Awaitable[None]] | None = None,
+        watch: EngineWatch | None = None,
     ) -> None:
         self._calls = calls
         self.name = name
@@ -69,6 +72,7 @@ class Sandbox:
         self.gate = gate or (Gate(directory) if directory else None)
         self._patience = patience
         self._restore_network = restore_network
+        self._watch = watch or EngineWatch()
         self._on_data: OnData | None = None
         self._killed = False
         self.away_since: float | None = None
@@ -114,10 +118,11 @@ class Sandbox:
             StartUnknown: The daemon went away: it may have been started.
             EgressUnavailable: Its network is gone and cannot be made again.
         """
-        if self._gated is not None:
-            self._gated.open()
-        else:
-            await self._start_container()
+        with self._watch.timing("start"):
+            if self._gated is not None:
+                self._gated.open()
+            else:
+                await self._start_container()
         self.watch()
 
     async def _start_container(self) -> None:

@@ -73,6 +73,11 @@ class WarmPool:
     _slots: list[_Slot] = field(default_factory=list)
     _ending: set["asyncio.Task[None]"] = field(default_factory=set)
 
+    @property
+    def waiting(self) -> int:
+        """How many are ready to be taken."""
+        return sum(_is_made(slot.task) for slot in self._slots)
+
     async def take(self, kind: Kind) -> Warm | None:
         """Return one of a kind, which is the caller's from now on; None: none there.
 

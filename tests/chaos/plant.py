@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import docker
+import httpx
 from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError
 
@@ -200,6 +201,25 @@ class Plant:
         fields.setdefault("timeoutSeconds", 600)
         body = event(script.text, **fields)
         return Run(await self.caller.start(body), script)
+
+    async def asked(self, path: str, worker: str = "worker") -> httpx.Response:
+        """Ask a worker's health port."""
+        async with httpx.AsyncClient(trust_env=False, timeout=10) as http:
+            return await http.get(self.health[worker] + path)
+
+    async def not_ready(self, part: str, seconds: float = 20) -> str:
+        """Wait until a part keeps the worker from taking runs; return the reason.
+
+        The process itself must answer all along.
+        """
+        async with asyncio.timeout(seconds):
+            while True:
+                assert (await self.asked("/live")).status_code == 200
+                assert (await self.asked("/metrics")).status_code == 200
+                ready = await self.asked("/ready")
+                if ready.status_code == 503 and part in ready.json()["problems"]:
+                    return str(ready.json()["problems"][part])
+                await asyncio.sleep(0.05)
 
     async def running(self, run: Run, lines: int = 3) -> None:
         """Return when a container of the run has printed some lines."""

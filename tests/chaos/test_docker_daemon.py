@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from contracts.results import Status
@@ -68,23 +67,6 @@ async def start(root: Path, tmp_path: Path) -> AsyncIterator[Start]:
             await plant.watch.close()
         await daemon.stop()
         remove_tree(state)
-
-
-async def health(plant: Plant, path: str, worker: str = "worker") -> httpx.Response:
-    async with httpx.AsyncClient(trust_env=False, timeout=10) as http:
-        return await http.get(plant.health[worker] + path)
-
-
-async def not_ready(plant: Plant, seconds: float = 20) -> str:
-    """Wait for 503 and return the reason; the process itself must answer all along."""
-    async with asyncio.timeout(seconds):
-        while True:
-            assert (await health(plant, "/live")).status_code == 200
-            assert (await health(plant, "/metrics")).status_code == 200
-            ready = await health(plant, "/ready")
-            if ready.status_code == 503:
-                return str(ready.json()["problems"]["docker"])
-            await asyncio.sleep(0.05)
 
 
 async def all_slots_work(plant: Plant) -> None:
@@ -146,7 +128,7 @@ async def test_a_daemon_that_is_down_is_waited_for(start: Start) -> None:
     plant, daemon = await start(live_restore=True)
     daemon.dockerd.terminate()
     await daemon.dockerd.ended()
-    assert str(daemon.socket) in await not_ready(plant)
+    assert str(daemon.socket) in await plant.not_ready("docker")
     run = await plant.begin(Numbered(lines=10))
     await asyncio.sleep(2)
     await daemon.dockerd.start()
@@ -161,7 +143,7 @@ async def test_a_daemon_that_hangs_makes_the_host_not_ready_and_others_take_over
     run = await plant.begin(Numbered(lines=150, pause=0.05, code=5))
     await plant.running(run, lines=10)
     daemon.dockerd.freeze()
-    assert str(daemon.socket) in await not_ready(plant, API_SECONDS * 3 + 5)
+    assert str(daemon.socket) in await plant.not_ready("docker", API_SECONDS * 3 + 5)
     other = second_host(plant, tmp_path)
     await other.start()
     meanwhile = await plant.begin(Numbered(lines=5))

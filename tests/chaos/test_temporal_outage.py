@@ -15,10 +15,12 @@ async def test_runs_outlive_a_dead_temporal(plant: Plant) -> None:
     run = await plant.begin(Numbered(lines=60, pause=0.05, code=3))
     await plant.running(run, lines=5)
     plant.temporal.kill()
+    assert "Temporal" in await plant.not_ready("temporal")
     await asyncio.sleep(length(HEARTBEAT_TIMEOUT + 2, 60))
     await plant.temporal.start()
     result = await check(plant, run)
     assert result.attempts == 1
+    await plant.worker.ready()
     await nothing_left(plant)
 
 

@@ -32,7 +32,7 @@ from engines.docker import (
     verdict,
 )
 from engines.docker.janitor import Janitor
-from engines.docker.proof import prove, prove_or_explain, require
+from engines.docker.proof import prove, require, trouble_of
 from tests.docker.conftest import RunScript, spec_of
 
 
@@ -284,7 +284,7 @@ async def test_a_daemon_that_is_down_is_a_typed_error(tmp_path: Path) -> None:
     )
     with pytest.raises(EngineUnavailable, match=r"none\.sock"):
         await engine.create(spec_of("true"))
-    assert await prove_or_explain(engine) is not None
+    assert await trouble_of(engine) is not None
     engine.close()
 
 

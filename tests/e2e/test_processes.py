@@ -99,7 +99,7 @@ def test_a_worker_without_docker_says_why_it_is_not_ready(
             problems = wait_for(f"{base}/ready", 503)["problems"]
             time.sleep(0.1)
         assert "none.sock" in problems["docker"]
-        assert "cronium_run_slots" in httpx.get(f"{base}/metrics").text
+        assert "cronium_job_slots" in httpx.get(f"{base}/metrics").text
     finally:
         process.terminate()
     assert process.wait(20) == 0

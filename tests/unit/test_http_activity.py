@@ -13,6 +13,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities import HttpActivities
+from activities.watching import Watch
 from contracts.events import EventRequest, EventSpec
 from contracts.results import Status
 from contracts.runs import RunOutcome, RunProgress, RunRequest
@@ -22,6 +23,14 @@ from logstream import SpoolDirectory
 from tests.http_servers import LOOPBACK, Seen, event_of, ok, serving
 
 TOKEN = "s3cr3t-t0k3n"
+
+
+class Observed(Watch):
+    def __init__(self, outcomes: list[RunOutcome]) -> None:
+        self._outcomes = outcomes
+
+    def ended(self, run: RunRequest, outcome: RunOutcome) -> None:
+        self._outcomes.append(outcome)
 
 
 class Host:
@@ -39,7 +48,7 @@ class Host:
             host="h1",
             heartbeat_interval=0.02,
             log_cap=1 << 20,
-            observe=self.observed.append,
+            watch=Observed(self.observed),
         )
         self.environment = ActivityEnvironment()
         self.beats: list[RunProgress] = []

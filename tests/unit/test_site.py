@@ -94,7 +94,7 @@ def test_every_error_has_its_place(pages: Path) -> None:
 
 def test_metrics_are_named_as_prometheus_has_them(pages: Path) -> None:
     text = (pages / "reference" / "metrics.md").read_text()
-    assert "| `cronium_runs_total` | counter | `status` |" in text
+    assert "| `cronium_jobs_completed_total` | counter | `type` |" in text
     assert "| `cronium_gateway_commit_seconds` | histogram |" in text
 
 
