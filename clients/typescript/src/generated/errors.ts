@@ -107,6 +107,11 @@ export class SshTotalTimeout extends SshUnavailable {
   static override readonly defaults: Defaults = {"type":"SshTotalTimeout","says":"All steps of connecting took too long together.","hint":"Too many connections may wait for this server; or raise totalSeconds.","retryable":true};
 }
 
+/** The daemon went away while it was to start a script, and has not come back. */
+export class StartUnknown extends EngineUnavailable {
+  static override readonly defaults: Defaults = {"type":"StartUnknown","says":"The daemon went away while it was to start a script, and has not come back.","hint":"Bring the Docker daemon of this host back: the run goes on, or is LOST when nothing of it is there. It is not started a second time.","retryable":true};
+}
+
 /** The image is not on this host and may not be pulled. */
 export class ImageMissing extends EngineError {
   static override readonly defaults: Defaults = {"type":"ImageMissing","says":"The image is not on this host and may not be pulled.","hint":"Build or load the image, or correct its name. `make images` builds ours.","retryable":false};
@@ -365,6 +370,7 @@ export const ERRORS = {
   SshConnectTimeout,
   SshIdleTimeout,
   SshTotalTimeout,
+  StartUnknown,
   ImageMissing,
   ImagePullFailed,
   ImagePullTimeout,
