@@ -5,6 +5,7 @@ import socket
 from contracts.errors import CroniumError
 
 LOOPBACK = "127.0.0.1"
+_KEPT: dict[int, socket.socket] = {}
 
 
 class PortTaken(CroniumError):
@@ -14,7 +15,10 @@ class PortTaken(CroniumError):
 
 
 def choose(wanted: dict[str, int | None], usual: dict[str, int]) -> dict[str, int]:
-    """Return a free port for each name in `usual`.
+    """Return a free port for each name in `usual`, kept for this process.
+
+    Two stacks that start at the same moment both find a port free before either of them
+    listens; one of them would then talk to the other's gateway.
 
     Args:
         wanted: Ports that the user insists on.
@@ -26,16 +30,32 @@ def choose(wanted: dict[str, int | None], usual: dict[str, int]) -> dict[str, in
     chosen: dict[str, int] = {}
     for name, port in wanted.items():
         if port:
-            if port in chosen.values() or not is_free(port):
+            if port in chosen.values() or not _keep(port):
                 raise PortTaken(f"port {port} is in use")
             chosen[name] = port
     for name, port in usual.items():
         while name not in chosen:
-            if port and port not in chosen.values() and is_free(port):
+            if port and port not in chosen.values() and _keep(port):
                 chosen[name] = port
             else:
                 port = _any_free()
     return chosen
+
+
+def _keep(port: int) -> bool:
+    """Keep a port for this process; False when it is in use, or kept by another one."""
+    if not is_free(port):
+        return False
+    if port not in _KEPT:
+        mark = socket.socket(socket.AF_UNIX)
+        try:
+            # A name without a file: the kernel forgets it with the process.
+            mark.bind(f"\0cronium-port-{port}")
+        except OSError:
+            mark.close()
+            return False
+        _KEPT[port] = mark
+    return True
 
 
 def is_free(port: int) -> bool:

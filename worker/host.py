@@ -21,6 +21,7 @@ from worker.compose import docker_config, secret_sources
 from worker.deliveries import tool_actions
 from worker.metrics import WorkerMetrics
 from worker.settings import Settings
+from worker.tracing import traced
 from worker.upkeep import logged
 
 logger = logging.getLogger(__name__)
@@ -63,7 +64,9 @@ class DockerHost:
         self.problem: str | None = STARTING
         ledger = Ledger(settings.state_dir / "runs")
         states = settings.state_dir / "channels"
-        self._channels = ChannelServer(variables, metrics.helpers)
+        self._channels = ChannelServer(
+            variables, traced(metrics.helpers, settings.tracing.endpoint)
+        )
         self.activities = ContainerActivities(
             sessions=ContainerSessions(
                 engine=self.engine,

@@ -61,7 +61,9 @@ class Polling:
             no_remote_activities=not scripts,
             workflow_runner=SandboxedWorkflowRunner(
                 restrictions=SandboxRestrictions.default.with_passthrough_modules(
-                    "contracts"
+                    # The latter makes spans where traces are on, and nothing else.
+                    "contracts",
+                    "opentelemetry",
                 )
             ),
             **options,

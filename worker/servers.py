@@ -20,6 +20,7 @@ from worker.compose import secret_sources, ssh_config
 from worker.deliveries import tool_actions
 from worker.metrics import WorkerMetrics
 from worker.settings import Settings
+from worker.tracing import traced
 from worker.upkeep import logged
 
 logger = logging.getLogger(__name__)
@@ -74,7 +75,9 @@ class Servers:
         self._interval = settings.docker.janitor_interval
         self._engine = SshEngine(ssh_config(settings, owner), secrets)
         self._metrics = metrics
-        self._channels = ChannelServer(variables, metrics.helpers)
+        self._channels = ChannelServer(
+            variables, traced(metrics.helpers, settings.tracing.endpoint)
+        )
         states = settings.state_dir / "channels"
         ledger = Ledger(settings.state_dir / "server-runs")
         self.activities = SshActivities(

@@ -31,6 +31,7 @@ from worker.settings_groups import (
     NotifySettings,
     SshSettings,
     TemporalSettings,
+    TracingSettings,
     WorkerSettings,
     derived,
 )
@@ -108,6 +109,7 @@ class Settings(BaseSettings):
     codec: CodecSettings = CodecSettings()
     notify: NotifySettings = NotifySettings()
     audit: AuditSettings = AuditSettings()
+    tracing: TracingSettings = TracingSettings()
 
     @model_validator(mode="before")
     @classmethod

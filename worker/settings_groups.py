@@ -376,3 +376,15 @@ class AuditSettings(Group):
         description="Where the lines of the audit log go: a file, `stdout` or `off`; "
         "see docs/observability.md",
     )
+
+
+class TracingSettings(Group):
+    """OpenTelemetry traces; needs the extra `otel`."""
+
+    endpoint: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s/]+(/\S*)?$",
+        description="Where traces go: an OTLP/HTTP collector such as "
+        "`http://localhost:4318`; unset: there are none. The standard `OTEL_…` "
+        "variables say the rest: headers, sampler, name of the service",
+    )

@@ -32,6 +32,7 @@ from contracts.errors import CroniumError
 from contracts.validation import problems_of
 from worker.codec import EncryptionCodec, KeyRing
 from worker.settings import Settings
+from worker.tracing import interceptors
 
 logger = logging.getLogger(__name__)
 
@@ -170,8 +171,10 @@ async def connect(
     Raises:
         TemporalUnavailable: Nothing answered in that time.
         KeyFileInvalid: The file of keys cannot be used.
+        TracingUnavailable: Traces are asked for, and cannot be made.
     """
     keys = ring or KeyRing(settings.encryption.keys_file)
+    tracing = interceptors(settings.tracing.endpoint)
     options: dict[str, Any] = dict(ClientConfig.load_client_connect_config())
     target = address or settings.temporal.address
     if target:
@@ -187,6 +190,7 @@ async def connect(
             return await Client.connect(
                 data_converter=encrypting_converter(keys),
                 header_codec_behavior=HeaderCodecBehavior.CODEC,
+                interceptors=tracing,
                 **options,
             )
         except (RuntimeError, RPCError) as error:

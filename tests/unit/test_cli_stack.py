@@ -82,6 +82,29 @@ def test_the_usual_ports_are_taken_when_they_are_free(free_port: int) -> None:
     assert choose({}, {"a": free_port}) == {"a": free_port}
 
 
+CHOOSES = (
+    "import sys; from cli.ports import choose;"
+    "print(choose({}, {'a': int(sys.argv[1])})['a'], flush=True); sys.stdin.read()"
+)
+
+
+def test_stacks_that_start_together_do_not_choose_the_same_port(free_port: int) -> None:
+    """None of them listens yet when the others look."""
+    command = [sys.executable, "-c", CHOOSES, str(free_port)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    stacks = [subprocess.Popen(command, **pipes) for _ in range(3)]
+    try:
+        chosen = [int(stack.stdout.readline()) for stack in stacks]
+    finally:
+        for stack in stacks:
+            stack.communicate()
+    assert len(set(chosen)) == 3
+    assert free_port in chosen
+    # With its process, the kernel forgets what was kept.
+    again = subprocess.run(command, input="", capture_output=True, text=True)
+    assert int(again.stdout) == free_port
+
+
 def test_a_port_in_use_is_replaced_unless_it_was_asked_for() -> None:
     with socket.create_server((LOOPBACK, 0)) as server:
         busy = server.getsockname()[1]

@@ -25,6 +25,7 @@ import { namedBy, newExecutionId } from "./names.js";
 import { Schedules } from "./schedules.js";
 import { startEvent, startGraph } from "./start.js";
 import type { LogStream } from "./stream.js";
+import type { TraceCarrier } from "./tracing.js";
 import { check } from "./validation.js";
 import { type RerunOptions, type Said, WorkflowRun, type WorkflowState } from "./workflow-run.js";
 
@@ -37,6 +38,11 @@ export interface CroniumOptions {
   taskQueue?: string;
   /** Keys to encrypt with, the same as the workers'. */
   encryption?: KeyRing;
+  /**
+   * The caller's trace, asked for at each start; workers with tracing go on with it. With
+   * OpenTelemetry: `() => { const c = {}; propagation.inject(context.active(), c); return c; }`
+   */
+  trace?: () => TraceCarrier;
 }
 
 /** How to run an event, besides what it is. */
@@ -62,7 +68,8 @@ export class Cronium {
   readonly #taskQueue: string;
 
   constructor(options: CroniumOptions = {}) {
-    this.#temporal = new Temporal(options.temporal ?? {}, converter(options.encryption));
+    const { temporal = {}, encryption, trace } = options;
+    this.#temporal = new Temporal(temporal, converter(encryption), trace);
     this.#gateway = options.gateway && new Gateway(options.gateway);
     this.#taskQueue = options.taskQueue ?? TASK_QUEUE;
     this.schedules = new Schedules(this.#temporal, this.#taskQueue);

@@ -2,6 +2,7 @@
 
 import { Client, Connection, type ConnectionOptions, type DataConverter } from "@temporalio/client";
 import { toCroniumError } from "./failures.js";
+import { type TraceCarrier, tracing } from "./tracing.js";
 
 /** Where Temporal is. */
 export interface TemporalOptions {
@@ -24,7 +25,11 @@ export class Temporal {
   readonly #callMs: number;
 
   /** Nothing is sent before the first call. */
-  constructor(options: TemporalOptions, dataConverter?: DataConverter) {
+  constructor(
+    options: TemporalOptions,
+    dataConverter?: DataConverter,
+    trace?: () => TraceCarrier,
+  ) {
     const { address, namespace, callSeconds, ...rest } = options;
     const connection = Connection.lazy({ address: address ?? "localhost:7233", ...rest });
     this.#callMs = (callSeconds ?? 10) * 1000;
@@ -32,6 +37,7 @@ export class Temporal {
       connection,
       ...(namespace ? { namespace } : {}),
       ...(dataConverter ? { dataConverter } : {}),
+      ...(trace ? { interceptors: { workflow: [tracing(trace, dataConverter)] } } : {}),
     });
   }
 

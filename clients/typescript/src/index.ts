@@ -22,6 +22,7 @@ export { type ScheduleState, Schedules } from "./schedules.js";
 export { getCronium } from "./singleton.js";
 export { LogStream, type LogStreamOptions } from "./stream.js";
 export * from "./stored/index.js";
+export type { TraceCarrier } from "./tracing.js";
 export { mintToken, type Scope, type Token } from "./tokens.js";
 export { check, problemsOf } from "./validation.js";
 export { type RerunOptions, type Said, WorkflowRun, type WorkflowState } from "./workflow-run.js";
