@@ -112,7 +112,8 @@ class Spool:
         """
         if offset >= self.size:
             return []
-        data = os.pread(self._file, min(budget, self.size - offset), offset)
+        wanted = max(budget, HEADER.size)
+        data = os.pread(self._file, min(wanted, self.size - offset), offset)
         records = list(_frames(data, offset))
         if not records:
             (length, _) = HEADER.unpack_from(data)

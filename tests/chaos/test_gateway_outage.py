@@ -14,6 +14,7 @@ from tests.chaos.conftest import length, rounds
 from tests.chaos.plant import Plant, Run
 from tests.chaos.scripts import Numbered
 from tests.chaos.truth import broken_numbers, check, complain, nothing_left, wrong_text
+from worker.gauges import GAUGE_SECONDS
 
 MEMORY_ROOM_MB = 60.0
 
@@ -35,6 +36,8 @@ async def test_runs_need_no_gateway_and_their_lines_come_later(plant: Plant) -> 
     runs = [await plant.begin(Numbered(lines=50, pause=0.01)) for _ in range(3)]
     for run in runs:
         await plant.result(run)
+    assert await gauge(plant, "cronium_relay_connected") == 0
+    assert 0 < await gauge(plant, "cronium_log_lag_seconds") < 60
     # The lines must outlive the worker too, since nobody has them yet.
     plant.worker.kill()
     await plant.worker.start()
@@ -42,6 +45,14 @@ async def test_runs_need_no_gateway_and_their_lines_come_later(plant: Plant) -> 
     for run in runs:
         await check(plant, run)
     await nothing_left(plant)
+
+
+async def gauge(plant: Plant, name: str) -> float:
+    """A number of the worker's metrics, which are read once a second."""
+    await asyncio.sleep(GAUGE_SECONDS + 0.5)
+    lines = (await plant.asked("/metrics")).text.splitlines()
+    (found,) = [line for line in lines if line.startswith(f"{name} ")]
+    return float(found.split()[1])
 
 
 async def test_a_silent_gateway_delays_lines_and_loses_none(plant: Plant) -> None:

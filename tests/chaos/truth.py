@@ -28,7 +28,7 @@ Try = tuple[str, int, int]
 """Target, attempt and dispatch: the lines of one start of a script."""
 
 # A run whose workflow is over is nobody's after 30 s; then the janitor comes.
-LEFTOVER_SECONDS = 30.0 + 4 * JANITOR_INTERVAL
+LEFTOVER_SECONDS = 30.0 + 10 * JANITOR_INTERVAL
 
 
 def broken_numbers(log: Iterable[Line]) -> list[str]:

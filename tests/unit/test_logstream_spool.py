@@ -34,6 +34,25 @@ def test_a_position_behind_the_end_does_not_cover_what_is_written_later(
     ]
 
 
+def test_the_lag_is_the_age_of_the_oldest_record_that_waits(tmp_path: Path) -> None:
+    directory = SpoolDirectory(tmp_path)
+    assert directory.lag_seconds(1000.0) == 0.0
+    spool, other = directory.open("run"), directory.open("other")
+    for at in (900.0, 950.0):
+        spool.append(b'{"timestamp": %f, "text": "x"}' % at)
+        if at == 900.0:
+            first = spool.size
+    other.append(b'{"timestamp": 990.0}')
+    assert directory.lag_seconds(1000.0) == 100.0
+    spool.ack(first)
+    assert directory.lag_seconds(1000.0) == 50.0
+    spool.ack(spool.size)
+    assert directory.lag_seconds(1000.0) == 10.0
+    other.ack(other.size)
+    spool.complete()
+    assert directory.lag_seconds(1000.0) == 0.0
+
+
 def test_an_emptied_spool_sends_what_is_written_to_it_next(tmp_path: Path) -> None:
     directory = SpoolDirectory(tmp_path)
     spool = directory.spools["executions"]
