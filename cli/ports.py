@@ -1,10 +1,16 @@
 """Ports for the local stack: the usual ones when they are free."""
 
+import random
 import socket
+from pathlib import Path
 
 from contracts.errors import CroniumError
 
 LOOPBACK = "127.0.0.1"
+FIRST = 20_000
+TRIES = 100
+_OUTGOING = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_CHOICE = random.SystemRandom()
 _KEPT: dict[int, socket.socket] = {}
 
 
@@ -38,7 +44,7 @@ def choose(wanted: dict[str, int | None], usual: dict[str, int]) -> dict[str, in
             if port and port not in chosen.values() and _keep(port):
                 chosen[name] = port
             else:
-                port = _any_free()
+                port = any_free()
     return chosen
 
 
@@ -70,8 +76,25 @@ def is_free(port: int) -> bool:
     return True
 
 
-def _any_free() -> int:
+def any_free() -> int:
+    """Return a port that nothing uses, kept for this process.
+
+    It is below the range from which the kernel takes the ports of outgoing connections:
+    such a one could occupy it while a part that has it is between two lives.
+    """
+    for _ in range(TRIES):
+        port = _CHOICE.randrange(FIRST, max(_outgoing(), FIRST + 1))
+        if _keep(port):
+            return port
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
+        left: int = probe.getsockname()[1]
+        return left
+
+
+def _outgoing() -> int:
+    """Lowest port of outgoing connections; 0 where it cannot be read."""
+    try:
+        return int(_OUTGOING.read_text("ascii").split()[0])
+    except (OSError, ValueError, IndexError):
+        return 0

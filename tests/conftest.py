@@ -12,12 +12,14 @@ from pathlib import Path
 import docker
 import pytest
 
+from cli.ports import is_free
 from contracts.names import RUNNER_IMAGE
 from tests.remains import remove_remains
 
 # The processes of pytest-xdist inherit it from the one that starts them: what all of
 # them make is told apart from what another run of the tests beside this one makes.
 RUN = os.environ.setdefault("CRONTEST_RUN", "t" + secrets.token_hex(4))
+PORTS: list[socket.socket] = []
 
 
 def new_instance(kind: str = "test") -> str:
@@ -70,6 +72,21 @@ def free_port() -> int:
 
 
 def pick_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of this test process alone, until it ends.
+
+    It is below those of outgoing connections, one of which could take it while the part
+    that has it is down, and beside those that `cli.ports` chooses from.
+    """
+    while True:
+        port = 10_000 + secrets.randbelow(10_000)
+        mark = socket.socket(socket.AF_UNIX)
+        try:
+            # A name without a file: the kernel forgets it with the process.
+            mark.bind(f"\0cronium-test-port-{port}")
+        except OSError:
+            mark.close()
+            continue
+        if is_free(port):
+            PORTS.append(mark)
+            return port
+        mark.close()

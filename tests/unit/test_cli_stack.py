@@ -14,7 +14,7 @@ import pytest
 from cli import record
 from cli.checks import Verdict, disk, python, versions
 from cli.child import Child, ChildSpec
-from cli.ports import LOOPBACK, PortTaken, choose, is_free
+from cli.ports import LOOPBACK, PortTaken, any_free, choose, is_free
 from cli.readiness import http_problem, temporal_problem
 from cli.record import StackRecord, StackRunning
 from cli.stack import find, require
@@ -114,6 +114,14 @@ def test_a_port_in_use_is_replaced_unless_it_was_asked_for() -> None:
         assert all(is_free(port) for port in chosen.values())
         with pytest.raises(PortTaken, match=str(busy)):
             choose({"a": busy}, {"a": 0})
+
+
+def test_a_port_is_none_that_an_outgoing_connection_could_take() -> None:
+    """It would be taken while a gateway that is started again is down."""
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    chosen = [any_free() for _ in range(20)]
+    assert len(set(chosen)) == 20
+    assert max(chosen) < lowest
 
 
 def test_a_port_that_was_asked_for_is_not_given_to_another(free_port: int) -> None:
