@@ -48,6 +48,11 @@ class Output:
         """Write a structured line of the script."""
         self.log.say(text, data)
 
+    def end(self) -> None:
+        """Write nothing more: what the gateway has whole then goes from the disk."""
+        self.log.close()
+        self.log.complete()
+
     async def attach(self, sandbox: Sandbox) -> None:
         """Follow a sandbox that has not been started yet."""
         await sandbox.attach(self._feed)

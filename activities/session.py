@@ -162,8 +162,10 @@ class Session:
         status = await sandbox.status()
         if status == "created" and await sandbox.never_begins():
             await self._remove(sandbox)
+            self._output.end()
             raise ScriptNotStarted
         if status is None:
+            self._output.end()
             if was_started or progress.started_at is not None:
                 raise HostLost(
                     f"{sandbox.name} is not there any more, and nobody has seen how "
@@ -364,8 +366,7 @@ class Session:
         await self._dialogue.close()
         self._dialogue.forget()
         if not self._stop.is_set():
-            self._output.log.close()
-            self._output.log.complete()
+            self._output.end()
             raise DetachedError
         self._phase = Phase.GONE
         self._output.notice("cancelled before the script began")
@@ -380,8 +381,7 @@ class Session:
         # Whoever lost the run to another writes nothing into its log.
         if not isinstance(error, StaleAttempt):
             self._output.notice(error.info.text)
-        self._output.log.close()
-        self._output.log.complete()
+        self._output.end()
 
     async def _remove(self, sandbox: Sandbox) -> None:
         try:

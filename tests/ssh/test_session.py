@@ -13,8 +13,9 @@ from activities.dialogue import Dialogue, Reports
 from activities.hooks import DetachedError, Hooks
 from activities.output import Output
 from activities.session import Session
+from contracts.errors import HostLost, ScriptNotStarted
 from contracts.results import Status
-from contracts.runs import RunOutcome, RunRequest
+from contracts.runs import RunOutcome, RunProgress, RunRequest
 from engines.channel import ChannelRun, ChannelServer, new_token
 from engines.channel.run import channel_environment
 from engines.ssh import SshEngine
@@ -165,6 +166,18 @@ async def test_the_next_worker_goes_on_with_every_line_once(worker: Worker) -> N
     assert outcome.logs.lines == 30
     await worker.engine.close()
     assert lines_in(worker.directory / "spool") == [str(n) for n in range(1, 31)]
+
+
+@pytest.mark.parametrize("was_started", [True, False])
+async def test_the_log_of_a_run_of_which_nothing_is_left_ends(
+    worker: Worker, was_started: bool
+) -> None:
+    """It would lie on the disk, whole at the gateway, until somebody looked for it."""
+    session = worker.session("true", resume=True)
+    nothing = RunProgress(host="h1", sandbox="", phase="setup")
+    with pytest.raises(HostLost if was_started else ScriptNotStarted):
+        await session.resume(nothing, was_started=was_started)
+    assert SpoolDirectory(worker.directory / "spool").spools[worker.key].completed
 
 
 def lines_in(directory: Path) -> list[str]:
