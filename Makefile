@@ -33,7 +33,7 @@ deploy-test: test-setup ## Build the image and try the compose file, the guard a
 	@$(BIN)/python -m pytest tests/deploy
 
 chaos: test-setup ## Kill, cut and fill everything, in the long form
-	@CRONIUM_CHAOS=long $(BIN)/python -m pytest -n $(CHAOS_WORKERS) --dist loadfile --timeout 1800 --durations 20 tests/chaos
+	@CRONIUM_CHAOS=long $(BIN)/python -m pytest -n $(CHAOS_WORKERS) --dist loadfile --no-loadscope-reorder --timeout 1800 --durations 20 tests/chaos
 
 soak: setup ## Kill parts for DURATION while events run (WRITE=1 puts the numbers into docs/reliability.md)
 	@$(BIN)/python -m tests.chaos.soak --duration $(DURATION) $(if $(WRITE),--write)

@@ -18,6 +18,23 @@ from tests.chaos.wire import Gate
 
 LONG = os.environ.get("CRONIUM_CHAOS") == "long"
 SEED = int(os.environ.get("CRONIUM_CHAOS_SEED") or secrets.randbelow(1_000_000))
+# Those that take minutes in the long form come first, so that none runs on alone.
+SLOWEST = (
+    "test_servers.py",
+    "test_talking_back.py",
+    "test_gateway_outage.py",
+    "test_worker_death.py",
+    "test_docker_daemon.py",
+    "test_fan_out.py",
+    "test_temporal_outage.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the slow files of the long form first."""
+    if LONG:
+        places = {name: place for place, name in enumerate(SLOWEST)}
+        items.sort(key=lambda item: places.get(item.path.name, len(places)))
 
 
 def pytest_report_header() -> str:
