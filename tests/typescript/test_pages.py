@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.typescript.conftest import ROOT, checked, environment
+from tests.typescript.conftest import CLIENT, ROOT, checked, environment
 
 DOCS = ROOT / "docs"
 README = ROOT / "examples" / "nextjs" / "README.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.M | re.S)
 PROGRAMS = [
     body
-    for language, body in BLOCK.findall((DOCS / "typescript.md").read_text())
+    for page in (DOCS / "typescript.md", CLIENT / "README.md")
+    for language, body in BLOCK.findall(page.read_text())
     if language == "javascript"
 ]
 
