@@ -1,6 +1,7 @@
 """The Temporal edge of each engine: heartbeat, cancel, error mapping. Thin."""
 
 from activities.actions import ActionActivities
+from activities.admitting import Admitting
 from activities.claims import Claims
 from activities.container import ContainerActivities
 from activities.execution import ExecutionActivities
@@ -13,6 +14,7 @@ from activities.ssh import SshActivities
 
 __all__ = [
     "ActionActivities",
+    "Admitting",
     "Claims",
     "ContainerActivities",
     "ContainerSessions",

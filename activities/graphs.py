@@ -1,6 +1,5 @@
 """Local activities of graphs: admission of all their events, and variables."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,6 +8,7 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.admitting import Admitting
 from activities.auditing import audit_admission
 from activities.failures import application_error
 from contracts import names
@@ -31,15 +31,8 @@ from contracts.graph_parts import (
     VariablesOrder,
 )
 from contracts.graphs import GraphRequest
-from contracts.logs import ExecutionRecord
-from contracts.results import Status
 from contracts.runs import Admission
 from contracts.validation import build
-from engines.messages import check_messages
-
-
-async def _nothing(request: EventRequest, workflow_id: str, run_id: str) -> None:
-    return
 
 
 class Variables(Protocol):
@@ -54,58 +47,29 @@ class GraphActivities:
     """What a workflow worker answers to graphs.
 
     Args:
-        admission: The operator's settings; `logs_url` may hold `{execution}`.
-        check: Raises when an event asks for more than the operator allows.
-        record: Hands a record to the log way, durably; False when it cannot.
-        clock: Seconds since 1970.
+        admitting: Looks at the events, and writes down that a graph runs.
         variables: The store of variables.
         client: Temporal, for the gates of concurrency keys.
-        guard: Raises when something in an event of that workflow and run must not be
-            where it is.
     """
 
-    admission: Admission
-    check: Callable[[EventRequest], None]
-    record: Callable[[ExecutionRecord], bool]
-    clock: Callable[[], float]
+    admitting: Admitting
     variables: Variables
     client: Client
-    guard: Callable[[EventRequest, str, str], Awaitable[None]] = _nothing
 
     @activity.defn(name=ADMIT_GRAPH.name)
     async def admit_graph(self, request: GraphRequest) -> Admission:
         """Check all events of a graph; tell the workflow the settings."""
-        info = activity.info()
-        workflow_id, run_id = info.workflow_id or "", info.workflow_run_id or ""
         events = events_of(request.workflow, "workflow")
         for path, event in events:
             try:
-                order = _alone(request, event)
-                await self.guard(order, workflow_id, run_id)
-                self.check(order)
-                check_messages(event)
+                await self.admitting.examine(_alone(request, event))
             except CroniumError as error:
                 audit_admission(request, [event for _, event in events], error)
                 raise application_error(
                     type(error)(f"{path}: {error}", hint=error.user_hint)
                 ) from None
         audit_admission(request, [event for _, event in events])
-        self.record(
-            ExecutionRecord(
-                execution_id=request.execution_id,
-                event_id=request.workflow.id,
-                event_name=request.workflow.name,
-                event_type="workflow",
-                user=request.user,
-                trigger=request.trigger,
-                status=Status.RUNNING,
-                timestamp=self.clock(),
-                workflow_id=workflow_id,
-                run_id=run_id,
-            )
-        )
-        url = self.admission.logs_url.replace("{execution}", request.execution_id)
-        return self.admission.model_copy(update={"logs_url": url})
+        return self.admitting.begin(request)
 
     @activity.defn(name=READ_VARIABLES.name)
     async def read_variables(self, order: VariablesOrder) -> VariablesFound:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from temporalio.client import Client
 
 from activities import (
+    Admitting,
     ExecutionActivities,
     GraphActivities,
     HttpActivities,
@@ -251,24 +252,15 @@ class WorkerApp:
             heartbeat_timeout_seconds=settings.worker.heartbeat_timeout,
             resume_window_seconds=settings.worker.resume_window,
         )
-        record = self._spools.record
-        guard = InlineGuard(client, self.ring).check
-        executions = ExecutionActivities(
+        admitting = Admitting(
             admission=admission,
             check=check,
-            guard=guard,
-            record=record,
+            record=self._spools.record,
             clock=time.time,
+            guard=InlineGuard(client, self.ring).check,
         )
-        graphs = GraphActivities(
-            admission=admission,
-            check=check,
-            record=record,
-            clock=time.time,
-            variables=self._variables,
-            client=client,
-            guard=guard,
-        )
+        executions = ExecutionActivities(admitting)
+        graphs = GraphActivities(admitting, self._variables, client)
         return [
             executions.admit_execution,
             executions.record_execution,

@@ -7,7 +7,7 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities import ExecutionActivities
+from activities import Admitting, ExecutionActivities
 from contracts.logs import ExecutionRecord
 from contracts.results import Status
 from contracts.runs import Admission
@@ -44,10 +44,12 @@ async def test_a_record_counts_as_written_when_the_disk_has_taken_it(
 ) -> None:
     spools = SpoolDirectory(tmp_path)
     activities = ExecutionActivities(
-        admission=Admission(),
-        check=lambda _: None,
-        record=lambda record: takes and spools.record(record),
-        clock=lambda: 0.0,
+        Admitting(
+            admission=Admission(),
+            check=lambda _: None,
+            record=lambda record: takes and spools.record(record),
+            clock=lambda: 0.0,
+        )
     )
     writing = ActivityEnvironment().run(activities.record_execution, RECORD)
     if takes:

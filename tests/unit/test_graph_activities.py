@@ -7,7 +7,7 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities import GraphActivities
+from activities import Admitting, GraphActivities
 from contracts.errors import (
     CeilingExceeded,
     RequestRefused,
@@ -50,10 +50,12 @@ def activities(records: list[ExecutionRecord]) -> GraphActivities:
         return True
 
     return GraphActivities(
-        admission=Admission(logs_url="http://logs/{execution}"),
-        check=check,
-        record=record,
-        clock=lambda: 5.0,
+        Admitting(
+            admission=Admission(logs_url="http://logs/{execution}"),
+            check=check,
+            record=record,
+            clock=lambda: 5.0,
+        ),
         variables=Store({"A": 1, "EMPTY": ""}),
         client=None,  # type: ignore[arg-type]
     )
@@ -123,7 +125,8 @@ async def test_what_guards_an_event_guards_each_of_a_graph() -> None:
         if request.event.name == "b":
             raise RequestRefused("it holds a credential")
 
-    ours = replace(activities([]), guard=guard)
+    ours = activities([])
+    ours = replace(ours, admitting=replace(ours.admitting, guard=guard))
     nodes = {"a": {"event": SMALL}, "b": {"event": SMALL}}
     with pytest.raises(ApplicationError, match=r"nodes\[1\]\.event: it holds"):
         await ActivityEnvironment().run(ours.admit_graph, order(nodes))
