@@ -24,9 +24,10 @@ class Numbered:
     @property
     def text(self) -> str:
         """The script."""
-        pause = f"sleep {self.pause}; " if self.pause else ""
+        # A pipe that nothing comes out of: a pause costs no process.
+        pause = f"read -rt {self.pause:f} -u $nap || " if self.pause else ""
         return (
-            f"{self.trap}\necho {FIRST_LINE}\n"
+            f"exec {{nap}}<> <(:)\n{self.trap}\necho {FIRST_LINE}\n"
             f"for ((i = 1; i <= {self.lines}; i++)); do\n"
             f'  echo "out $i of {self.lines}"; echo "err $i of {self.lines}" >&2\n'
             f"  {pause}:\ndone\nexit {self.code}\n"

@@ -16,7 +16,7 @@ from tests.chaos.wire import until
 
 HAND_OVER_SECONDS = 3.0
 AFTER_DEATH_SECONDS = HEARTBEAT_TIMEOUT + 5.0
-# A line every 10 ms; bash needs a few ms more for each.
+# A line every 10 ms.
 SCRIPT = Numbered(lines=700, pause=0.01, code=6)
 
 

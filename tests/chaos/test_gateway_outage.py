@@ -95,9 +95,7 @@ async def test_a_viewer_that_is_cut_off_every_two_seconds_rebuilds_the_log(
     plant: Plant,
 ) -> None:
     seconds = length(8, 180)
-    # As fast as bash can with a fork between two lines: some hundred a second on each
-    # stream.
-    script = Numbered(lines=int(seconds * 200), pause=0.002)
+    script = Numbered(lines=int(seconds * 200), pause=0.005)
     await plant.caller.run(_warm_up())
     before = plant.worker.resources(), plant.gateway.resources()
     run = await plant.begin(script)
