@@ -11,12 +11,9 @@ from typing import Any
 
 from temporalio.client import Client
 from temporalio.worker import Worker
-from temporalio.worker.workflow_sandbox import (
-    SandboxedWorkflowRunner,
-    SandboxRestrictions,
-)
 
 from contracts import names
+from worker.sandboxing import workflow_runner
 from worker.settings import Settings
 from workflows import ALL
 
@@ -59,13 +56,7 @@ class Polling:
             # A workflow worker has local activities alone: it must not take a script
             # that only a host can run.
             no_remote_activities=not scripts,
-            workflow_runner=SandboxedWorkflowRunner(
-                restrictions=SandboxRestrictions.default.with_passthrough_modules(
-                    # The latter makes spans where traces are on, and nothing else.
-                    "contracts",
-                    "opentelemetry",
-                )
-            ),
+            workflow_runner=workflow_runner(),
             **options,
         )
 

@@ -26,10 +26,6 @@ from temporalio.client import (
 from temporalio.common import HeaderCodecBehavior
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Replayer
-from temporalio.worker.workflow_sandbox import (
-    SandboxedWorkflowRunner,
-    SandboxRestrictions,
-)
 
 from contracts import names
 from contracts.encryption_errors import EncryptionKeyMissing
@@ -42,6 +38,7 @@ from worker.codec import EncryptionCodec, Key, KeyFile, KeyRing
 from worker.codec.keys import read_keys, write_keys
 from worker.codec.payloads import is_encrypted, key_id_of
 from worker.codec.survey import keys_in_use
+from worker.sandboxing import workflow_runner
 from worker.settings import load_settings
 from worker.temporal import connect, encrypting_converter, ring_of
 from workflows import EventWorkflow, FanOutShard
@@ -240,11 +237,6 @@ async def key_ids(handle: WorkflowHandle[Any, Any]) -> set[str]:
     }
 
 
-def sandboxed() -> SandboxedWorkflowRunner:
-    restrictions = SandboxRestrictions.default.with_passthrough_modules("contracts")
-    return SandboxedWorkflowRunner(restrictions=restrictions)
-
-
 async def test_an_encrypted_history_is_replayed_with_its_key_alone(
     encrypted: Stack,
 ) -> None:
@@ -257,7 +249,7 @@ async def test_an_encrypted_history_is_replayed_with_its_key_alone(
             workflows=[EventWorkflow, FanOutShard],
             data_converter=encrypting_converter(ring),
             header_codec_behavior=HeaderCodecBehavior.CODEC,
-            workflow_runner=sandboxed(),
+            workflow_runner=workflow_runner(strict=True),
         )
         done = await replayer.replay_workflow(history, raise_on_replay_failure=False)
         return done.replay_failure
