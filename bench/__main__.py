@@ -8,7 +8,7 @@ from functools import partial
 
 from rich.console import Console
 
-from bench import calls, measures, page
+from bench import calls, measures, page, replays
 from bench.local import Local, running
 from bench.measures import Row
 from worker.exit import leave
@@ -29,8 +29,10 @@ with the same body. *Line latency* is from the script's clock to a WebSocket sub
 itself, in turns `input`, `progress`, `get_variable` and `increment_variable`; the last
 two go on to the gateway and its database. In Bash the first call starts a relay, which
 those that are measured go through. *Start of Python* is `python -c pass` against import
-and first use of the helper, in the sandbox. All parts, the measuring too, share
-the machine.
+and first use of the helper, in the sandbox. *Workflow code* is a recorded history gone
+through by the SDK: as workers do, and in the sandbox that our tests run it in, which
+imports it for each run ([Changing workflows](changing-workflows.md)). All parts, the
+measuring too, share the machine.
 """
 
 
@@ -51,6 +53,7 @@ def works(local: Local, quick: bool) -> dict[str, Work]:
         "import": lambda: calls.import_cost(local, rounds),
         "many runs": lambda: measures.many(local, runs),
         "flood": lambda: measures.flood(local),
+        "workflow code": lambda: replays.workflow_code(rounds),
     }
 
 

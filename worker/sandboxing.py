@@ -1,9 +1,10 @@
 """How workflow code is kept deterministic: the SDK's sandbox, strict or fast.
 
 The strict sandbox imports all of `workflows` anew for each run and refuses what would
-not come out the same at a replay, such as the clock. That costs 40 ms of processor time
-a run, and its memory while the run is cached (docs/performance.md). Our tests run every
-workflow and each recorded history in it; a worker runs the same code, imported once.
+not come out the same at a replay, such as the clock. That costs several times the
+processor time of a run (docs/performance.md), and memory while the run is cached. Our
+tests run every workflow and each recorded history in it; a worker runs the same code,
+imported once.
 """
 
 from temporalio.worker.workflow_sandbox import (
