@@ -7,6 +7,7 @@ with a `started_at` is known: without it nothing was sent.
 
 import asyncio
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -115,6 +116,7 @@ class _Try:
         self._log: RunLog | None = None
         self._sent: float | None = None
         self._phases = Phases()
+        self._telling = asyncio.Lock()
 
     async def run(self) -> RunOutcome:
         beating = asyncio.ensure_future(self._beat())
@@ -184,10 +186,8 @@ class _Try:
 
         Without a heartbeat on record a worker's death means that nothing was sent.
         """
-        token = activity.info().task_token
-        handle = self._host.client.get_async_activity_handle(task_token=token)
         try:
-            await asyncio.wait_for(handle.heartbeat(self.progress()), CLAIM_SECONDS)
+            await asyncio.wait_for(self._tell(), CLAIM_SECONDS)
         except AsyncActivityCancelledError:
             return False
         except (TimeoutError, RPCError) as error:
@@ -213,7 +213,20 @@ class _Try:
             host=self._host.host,
         )
 
+    async def _tell(self) -> None:
+        """Send a heartbeat after those before it; return when Temporal has it."""
+        token = activity.info().task_token
+        handle = self._host.client.get_async_activity_handle(task_token=token)
+        async with self._telling:
+            await handle.heartbeat(self.progress())
+
     async def _beat(self) -> None:
+        # A heartbeat that the SDK queues may reach Temporal after the claim, and would
+        # take it back.
+        while self._sent is None and not self._event.may_repeat:
+            with suppress(TimeoutError, RPCError, AsyncActivityCancelledError):
+                await asyncio.wait_for(self._tell(), CLAIM_SECONDS)
+            await asyncio.sleep(self._host.heartbeat_interval)
         while True:
             activity.heartbeat(self.progress())
             await asyncio.sleep(self._host.heartbeat_interval)

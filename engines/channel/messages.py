@@ -21,8 +21,10 @@ JSON_TYPE = "application/json"
 # not read holds this much of the worker's memory and no more.
 SLICE_BYTES = 64 * KIB
 # Most clients read an answer only after they have sent all: so much of a body that is
-# refused is still taken off their hands.
+# too large is still taken off their hands, and so much of one whose call is refused
+# before it is read: a flood of those has to cost little.
 DISCARDED_BYTES = 8 * MIB
+DISCARDED_UNREAD_BYTES = 64 * KIB
 DISCARD_SECONDS = 2.0
 
 
@@ -36,6 +38,7 @@ class Request:
         self._headers: dict[bytes, bytes] = dict(scope["headers"])
         self._receive = receive
         self._more = True
+        self._begun = False
         self.call = ""
         """Name of the call, once it is known."""
 
@@ -60,6 +63,7 @@ class Request:
             CallRefusedError: 413 above `limit` bytes, 408 when it does not come within
                 `seconds`, 400 when the script hung up.
         """
+        self._begun = True
         declared = self.header(b"content-length")
         if declared.isdecimal() and int(declared) > limit:
             raise await self._too_large(limit)
@@ -85,6 +89,14 @@ class Request:
         has_body = b"content-length" in self._headers
         return self._more and (has_body or b"transfer-encoding" in self._headers)
 
+    async def leave_body(self) -> None:
+        """Take in a small body that nobody has asked for, so that the refusal is read.
+
+        Who still sends when the connection closes gets a broken pipe in its place.
+        """
+        if self.unread and not self._begun:
+            await self._discard(DISCARDED_UNREAD_BYTES)
+
     async def _part(self) -> bytes:
         message = await self._receive()
         if message["type"] != "http.request":
@@ -94,12 +106,12 @@ class Request:
         return part
 
     async def _too_large(self, limit: int) -> CallRefusedError:
-        if self.header(b"expect").lower() != "100-continue":
-            await self._discard()
+        await self._discard(DISCARDED_BYTES)
         return too_large(f"the body has more than {limit} bytes")
 
-    async def _discard(self) -> None:
-        left = DISCARDED_BYTES
+    async def _discard(self, left: int) -> None:
+        if self.header(b"expect").lower() == "100-continue":
+            return
         with contextlib.suppress(TimeoutError, CallRefusedError):
             async with asyncio.timeout(DISCARD_SECONDS):
                 while self._more and left > 0:

@@ -131,6 +131,7 @@ class ChannelServer:
             refusal = _refusal(channel.run, error)
             status, retry_after = refusal.status, refusal.retry_after
             media_type, body = _failed(request, refusal)
+            await request.leave_body()
         seconds = time.monotonic() - began
         self._watch.answered(request.call or UNKNOWN_CALL, status, seconds)
         try:

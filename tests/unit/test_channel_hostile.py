@@ -110,6 +110,24 @@ async def test_the_id_of_another_run_is_refused(channels: Channels) -> None:
     assert channels.variables.values == {}
 
 
+async def test_who_sends_a_small_body_after_its_head_can_read_a_refusal(
+    channels: Channels,
+) -> None:
+    """Python's http.client sends them one after the other."""
+    await channels.open("x1")
+    reader, writer = await channels.raw()
+    writer.write(
+        b"POST /executions/x2/output HTTP/1.1\r\nHost: x\r\nContent-Length: 13\r\n"
+        b"Authorization: Bearer " + TOKEN.encode() + b"\r\n\r\n"
+    )
+    answer = asyncio.ensure_future(reader.readline())
+    # Nobody hangs up in the meantime.
+    assert await asyncio.wait([answer], timeout=0.3) == (set(), {answer})
+    writer.write(b'{"data": "x"}')
+    assert (await asyncio.wait_for(answer, 10)).startswith(b"HTTP/1.1 403 ")
+    writer.close()
+
+
 async def test_the_token_of_another_run_is_refused(channels: Channels) -> None:
     await channels.open("x1")
     await channels.open("x2", token="another token, just as good")
