@@ -111,8 +111,9 @@ class Claims:
             if entry.outcome is None and await self._exists(key):
                 continue
             if await self._is_over(entry):
-                self._ledger.forget(key)
+                # The entry last: whoever dies in between leaves it for the next.
                 self._forget(key)
+                self._ledger.forget(key)
                 self._passed_by.pop(key, None)
 
     async def _is_over(self, entry: Entry) -> bool:

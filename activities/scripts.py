@@ -166,15 +166,19 @@ class ScriptActivities:
     async def _opened(self, run: RunRequest) -> Session:
         try:
             await self._check_ready()
-            session = await self._session(run)
+            # Before there is anything that somebody would have to remove.
             self.ledger.write(self._entry(run))
+            try:
+                return await self._session(run)
+            except BaseException:
+                self.ledger.forget(run.run_key)
+                raise
         except OSError as error:
             raise LogStorageFull(
                 f"the state directory takes nothing: {error.strerror}"
             ) from None
         except Exception as error:
             raise known(error) from None
-        return session
 
     async def _check_ready(self) -> None:
         problem = self.not_ready()

@@ -12,6 +12,7 @@ from typing import TextIO
 from contracts.errors import CroniumError
 from worker.app import WorkerApp
 from worker.audit import write_audit
+from worker.leaving import MARGIN_SECONDS, leaves_after
 from worker.logging import configure
 from worker.metrics_sdk import SdkMetrics, begin_runtime
 from worker.settings import Settings
@@ -55,18 +56,23 @@ def run_worker(settings: Settings) -> int:
 async def _serve(settings: Settings, sdk: SdkMetrics) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    longest = leaves_after(settings.worker.drain_timeout + MARGIN_SECONDS, loop)
 
     def on_signal(number: int) -> None:
         if stop.is_set():
             logger.warning("a second signal: leaving at once")
             os._exit(EXIT_SIGNAL + number)
         stop.set()
+        longest.start()
 
     for number in SIGNALS:
         loop.add_signal_handler(number, on_signal, number)
     async with _only_one(settings, stop) as mine:
-        if mine:
-            await WorkerApp(settings, sdk).serve(stop)
+        try:
+            if mine:
+                await WorkerApp(settings, sdk).serve(stop)
+        finally:
+            longest.cancel()
 
 
 @contextlib.asynccontextmanager

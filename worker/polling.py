@@ -5,6 +5,7 @@ room for, and the host's own, on which only this host can go on with what it beg
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
@@ -17,7 +18,11 @@ from worker.sandboxing import workflow_runner
 from worker.settings import Settings
 from workflows import ALL
 
+logger = logging.getLogger(__name__)
+
 STICKY_SECONDS = 3.0
+# For the words of the last activities to reach Temporal.
+FLUSH_SECONDS = 3.0
 
 Activities = Sequence[Callable[..., Any]]
 
@@ -104,10 +109,28 @@ class Polling:
         return None
 
     async def stop(self) -> None:
-        """Poll no more; return when every activity has ended or handed over."""
+        """Poll no more; return when every activity has ended or handed over.
+
+        The SDK waits for the answers to its open polls, and without a server, or when
+        the server loses one, for ever. By then all that is ours has had its time.
+        """
         workers, self._workers = self._workers, []
-        await asyncio.gather(*(worker.shutdown() for worker, _ in workers))
-        await asyncio.gather(*(task for _, task in workers), return_exceptions=True)
+        if not workers:
+            return
+        running = [task for _, task in workers]
+        stopping = [asyncio.create_task(worker.shutdown()) for worker, _ in workers]
+        longest = self._settings.worker.drain_timeout + FLUSH_SECONDS
+        _, late = await asyncio.wait(running, timeout=longest)
+        if late:
+            logger.warning(
+                "Temporal does not let go of %d of %d task queues: leaving all the"
+                " same; what it was not told it learns when this worker is missed",
+                len(late),
+                len(running),
+            )
+        for task in (*late, *stopping):
+            task.cancel()
+        await asyncio.wait([*running, *stopping])
 
     def _start(self, queue: str, activities: Activities, **options: Any) -> None:
         settings = self._settings.worker

@@ -103,6 +103,9 @@ class DockerEngine:
     Args:
         config: The operator's choices.
         watch: Told how long calls took.
+
+    Attributes:
+        probes: Keys of the containers that prove the host just now.
     """
 
     def __init__(self, config: DockerConfig, watch: EngineWatch | None = None) -> None:
@@ -124,6 +127,7 @@ class DockerEngine:
             config.owner_file,
         )
         self.directories = RunDirectories(config.run_directory)
+        self.probes: set[str] = set()
         # Another runtime may not let a sandbox wait at a pipe of the host's, and an
         # image that is asked for each time cannot be had in advance.
         usual = config.runtime in (None, "runc") and config.pull_policy != "always"

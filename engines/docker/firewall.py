@@ -6,6 +6,7 @@ not filtered would be worse than none.
 """
 
 import asyncio
+import contextlib
 import re
 import shlex
 import shutil
@@ -96,7 +97,9 @@ async def _iptables(*arguments: str) -> tuple[str | None, str]:
     try:
         output, errors = await asyncio.wait_for(process.communicate(), COMMAND_SECONDS)
     except TimeoutError:
-        process.kill()
+        # It may have ended at this very moment.
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
         await process.wait()
         return f"it did not end within {COMMAND_SECONDS:g} s", ""
     if process.returncode == 0:

@@ -85,7 +85,7 @@ class Janitor:
         if is_warm(leftover.name):
             return self._engine.standby.ours(leftover.name)
         key = leftover.key
-        if key in self._claimed() or self._is_new_probe(leftover):
+        if key in self._claimed() or self._is_probe_in_use(leftover):
             return True
         if await self._wanted(leftover.labels):
             return True
@@ -120,13 +120,16 @@ class Janitor:
         known = {leftover.name for leftover in await self._containers()}
         return self._engine.standby.sweep(known)
 
-    def _is_new_probe(self, leftover: Leftover) -> bool:
+    def _is_probe_in_use(self, leftover: Leftover) -> bool:
         """Whether it may be the proof of a worker that is just starting.
 
-        One that is still there at the next sweep is not; no clock is asked.
+        One of another process that is still there at the next sweep is not; no clock
+        is asked. Our own may take as long as a busy host takes.
         """
         if leftover.labels.get(names.LABEL_ROLE) != "probe":
             return False
+        if leftover.key in self._engine.probes:
+            return True
         new = leftover.name not in self._probes
         self._probes.add(leftover.name)
         return new

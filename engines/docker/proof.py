@@ -7,7 +7,9 @@ worker takes no run when one succeeds.
 
 import asyncio
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from contracts import names
 from contracts.errors import CroniumError, EngineNotHardened, SandboxFailed
@@ -96,6 +98,16 @@ async def _probe(engine: DockerEngine, script: str) -> _Probed:
     )
     await engine.images.ensure(engine.config.image)
     sandbox = Sandbox(engine.calls, f"cronium-{key}", key, None)
+    engine.probes.add(key)
+    try:
+        return await _probed(engine, sandbox, config)
+    finally:
+        engine.probes.discard(key)
+
+
+async def _probed(
+    engine: DockerEngine, sandbox: Sandbox, config: Mapping[str, Any]
+) -> _Probed:
     await engine.calls.run(
         lambda client: client.create_container_from_config(config, sandbox.name)
     )

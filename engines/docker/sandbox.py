@@ -12,7 +12,12 @@ from typing import Any
 
 from docker.errors import NotFound
 
-from contracts.errors import EgressUnavailable, EngineUnavailable, SandboxFailed
+from contracts.errors import (
+    EgressUnavailable,
+    EngineUnavailable,
+    HostLost,
+    SandboxFailed,
+)
 from contracts.names import RUN_DIRECTORY
 from engines.docker import attach, logs, starting
 from engines.docker.calls import Calls, reason
@@ -265,8 +270,12 @@ class Sandbox:
         return self.gate if self.gate is not None and self.gate.there else None
 
     @contextlib.contextmanager
-    def _there(self) -> Iterator[None]:
-        """Tell that the container is gone as an error of ours."""
+    def _there(self, *, began: bool = False) -> Iterator[None]:
+        """Tell that the container is gone as an error of ours.
+
+        Args:
+            began: Whether its script was started, so that its end was missed.
+        """
         try:
             yield
         except NotFound as error:
@@ -274,9 +283,12 @@ class Sandbox:
                 raise EgressUnavailable(
                     f"somebody removed the network of {self.name}"
                 ) from None
-            raise SandboxFailed(
-                f"the container {self.name} was removed by somebody else"
-            ) from None
+            removed = f"the container {self.name} was removed by somebody else"
+            if began:
+                raise HostLost(
+                    f"{removed}, and nobody has seen how its script ended"
+                ) from None
+            raise SandboxFailed(removed) from None
 
     async def _end_state(self) -> dict[str, Any]:
         """Return the daemon's state of an end, with the reason of a kill.
@@ -294,7 +306,7 @@ class Sandbox:
         since = 0.0
         while True:
             try:
-                with self._there():
+                with self._there(began=True):
                     await self._calls.run(
                         lambda client: client.wait(self.name, timeout=None)
                     )

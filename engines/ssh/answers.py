@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from contracts.errors import CroniumError
-from contracts.server_errors import SshServerRefused
+from contracts.server_errors import SshServerRefused, SshUnavailable
 from engines.places import SandboxRunsAlready
 from engines.ssh.shell import Answered
 
@@ -88,6 +88,11 @@ def explain(answer: Answered, place: str) -> CroniumError:
     """Return our error for what the server cannot do."""
     if answer.kind == "exists":
         return SandboxRunsAlready(f"the run is on {place} already ({answer.text})")
+    if answer.kind in ("taken", "missing"):
+        # By what an earlier connection, given up long ago, did only now.
+        return SshUnavailable(
+            f"the run's directory on {place} was removed before the script began"
+        )
     if answer.kind == "noroom":
         return SshServerRefused(
             f"{place} has no place for the run's directory: {answer.text}",

@@ -43,14 +43,15 @@ def make(spec: SandboxSpec, instance: str, directory: str) -> str:
     contents = {
         INTERPRETERS[spec.event_type][1]: _encoded(spec.script),
         "environment": _encoded(environment_file(spec.env)),
-        "labels": json.dumps(spec.labels).encode(),
         **spec.documents,
     }
     if may_be_module(spec.event_type, spec.script):
         contents[MODULE] = contents[INTERPRETERS[spec.event_type][1]]
         contents["check"] = MODULE_CHECK.encode()
+    labels = json.dumps(spec.labels)
     size = sum(len(data) // KIB + 4 for data in contents.values()) + SPARE_KIB
-    lines = command("make", spec.run_key, size, instance, directory)
+    size += len(labels) // KIB
+    lines = command("make", spec.run_key, size, instance, directory, labels)
     lines += "".join(_put(name, data) for name, data in contents.items())
     return lines + command("made", helper_version(), _modules(spec))
 

@@ -127,12 +127,23 @@ room() {
         2> /dev/null > "$1"
 }
 
-# make KEY KILOBYTES INSTANCE DIRECTORY: the run's directory, empty, with room enough.
+# Removes D. A shell that somebody gave up may be writing into it; it stops when it sees
+# that the directory is another's or not there, and what it wrote goes the next time.
+clear_away() {
+    for n in 1 2 3; do
+        said=$(rm -rf "$D" 2>&1)
+        [ -e "$D" ] || return 0
+    done
+    return 1
+}
+
+# make KEY KILOBYTES INSTANCE DIRECTORY LABELS: the run's directory, with room enough,
+# and nothing in it but what tells whose it is.
 make() {
     state "$1"
     case $S in
     none) ;;
-    created) rm -rf "$D" ;;
+    created) clear_away ;;
     *) D=; fail exists "$S"; return ;;
     esac
     D=
@@ -155,11 +166,16 @@ make() {
     TMPDIR=$D
     true > "$D/room"
     printf '%s\n' "$3" > "$D/instance"
+    printf '%s\n' "$M" > "$D/maker"
+    put labels "$5"
 }
 
-# put FILE TEXT: below the run's directory.
+# put FILE TEXT: below the run's directory, unless another shell has made it meanwhile.
 put() {
     [ -n "$D" ] || return
+    maker=
+    read -r maker 2> /dev/null < "$D/maker"
+    if [ "$maker" != "$M" ]; then fail taken "$D"; D=; return; fi
     case $1 in */*) [ -d "$D/${1%/*}" ] || mkdir -p "$D/${1%/*}" ;; esac
     if [ -n "$BUILTIN" ]; then
         printf %s "$2" > "$D/$1" && return
@@ -168,7 +184,7 @@ $2
 end
     then return
     fi
-    rm -rf "$D"; D=
+    rm -rf "$D"; fail noroom "$D/$1"; D=
 }
 
 # made HELPER MODULES: everything is there; say whether the scripts' helper is as well,
@@ -461,8 +477,7 @@ forget() {
     state "$1"
     [ "$S" = running ] && end "$1" 0
     if [ "$S" != none ]; then
-        said=$(rm -rf "$D" 2>&1)
-        [ -e "$D" ] && { fail stays "$(printf '%s' "$said" | tr '\n' ' ')"; return; }
+        clear_away || { fail stays "$(printf '%s' "$said" | tr '\n' ' ')"; return; }
     fi
     say FORGOTTEN
 }

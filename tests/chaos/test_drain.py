@@ -2,6 +2,8 @@
 
 import time
 
+import pytest
+
 from contracts.results import Status
 from tests.chaos.conftest import rounds
 from tests.chaos.plant import Plant
@@ -83,6 +85,23 @@ async def test_a_second_signal_ends_the_worker_at_once(plant: Plant) -> None:
     plant.temporal.thaw()
     await plant.worker.start()
     await check(plant, run)
+    await nothing_left(plant)
+
+
+@pytest.mark.parametrize("how", ["swallow", "cut"])
+async def test_a_worker_leaves_in_time_while_temporal_is_away(
+    how: str, plant: Plant
+) -> None:
+    run = await plant.begin(Numbered(lines=200, pause=0.05, code=6))
+    await plant.running(run, lines=5)
+    getattr(plant.to_temporal, how)()
+    plant.worker.terminate()
+    assert await plant.worker.ended(SECONDS_TO_STOP) == 0
+    assert not plant.watch.of(run.execution, "die"), "the script was stopped"
+    plant.to_temporal.heal()
+    await plant.worker.start()
+    result = await check(plant, run)
+    assert result.attempts == 1
     await nothing_left(plant)
 
 

@@ -433,6 +433,45 @@ async def test_the_janitor_removes_ours_and_nothing_else(
             await engine.remove(kept)
 
 
+async def test_a_slow_proof_is_not_swept_away_by_the_same_worker(
+    engine: DockerEngine,
+) -> None:
+    async def wanted(_: Mapping[str, str]) -> bool:
+        return False
+
+    janitor = Janitor(engine, frozenset, wanted, lambda _: False)
+
+    async def sweep_for_ever() -> None:
+        while True:
+            await janitor.sweep()
+
+    sweeping = asyncio.create_task(sweep_for_ever())
+    try:
+        require(await prove(engine))
+    finally:
+        sweeping.cancel()
+    assert not engine.probes
+
+
+async def test_the_proof_of_a_worker_that_died_is_removed(
+    engine: DockerEngine, docker_client: docker.APIClient
+) -> None:
+    """At the second sweep, since one that is just starting has a proof as well."""
+    key = "probe" + secrets.token_hex(8)
+    labels = engine.labels({names.LABEL_ROLE: "probe", names.LABEL_RUN_KEY: key})
+    docker_client.create_container_from_config(
+        {"Image": engine.config.image, "Cmd": ["true"], "Labels": labels},
+        f"cronium-{key}",
+    )
+
+    async def wanted(_: Mapping[str, str]) -> bool:
+        return False
+
+    janitor = Janitor(engine, frozenset, wanted, lambda _: False)
+    assert f"cronium-{key}" not in await janitor.sweep()
+    assert f"cronium-{key}" in await janitor.sweep()
+
+
 async def test_no_packet_of_a_script_reaches_a_metadata_address(
     engine: DockerEngine, run_script: RunScript, metadata_service: str
 ) -> None:

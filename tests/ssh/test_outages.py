@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from contracts.errors import EngineUnavailable, ErrorInfo, HostLost, SandboxFailed
+from contracts.errors import EngineUnavailable, ErrorInfo, HostLost
 from contracts.events import EventSpec
 from contracts.server_errors import SshUnavailable
 from engines.ssh import SshEngine
@@ -321,7 +321,7 @@ async def test_what_was_created_and_never_started_can_be_stopped(
     found = place.sandbox(spec.run_key)
     await found.remove()
     await made.attach(Output().take)
-    with pytest.raises(SandboxFailed):
+    with pytest.raises(SshUnavailable, match="removed before the script began"):
         await made.start()
     assert "No such file" in server.run("cat", "/home/plain/starts")
     made.detach()

@@ -1,5 +1,6 @@
 """Errors that nobody foresaw: a script that was started is never started again."""
 
+import asyncio
 import errno
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -132,6 +133,32 @@ async def test_a_container_that_somebody_removes_before_the_start_is_made_anew(
     assert (result.status, result.attempts) == (Status.SUCCESS, 1)
     lines = await stack.logs(result.execution_id)
     assert any("removed by somebody else" in line["text"] for line in lines)
+
+
+@pytest.mark.parametrize("idempotent", [False, True])
+async def test_a_container_that_somebody_removes_while_it_runs_is_a_lost_run(
+    idempotent: bool, stack: Stack
+) -> None:
+    user = f"removed-{idempotent}"
+    slow = 'if [ "$(cronium_increment_variable STARTED)" = 1 ]; then sleep 600; fi'
+    run = await stack.start(
+        event(slow, idempotent=idempotent), user=user, execution_id=user
+    )
+    async with asyncio.timeout(60):
+        while await started(stack, user) != 1:  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+    for found in stack.containers(user):
+        stack.docker.remove_container(found["Id"], force=True)
+    result = await run.result()
+    if idempotent:
+        assert (result.status, result.exit_code) == (Status.SUCCESS, 0)
+    else:
+        assert (result.status, result.exit_code) == (Status.LOST, None)
+        assert result.error is not None
+        assert result.error.type == "HostLost"
+        assert "removed by somebody else" in result.error.message
+        assert result.error.hint
+    assert await started(stack, user) == (2 if idempotent else 1)
 
 
 async def test_a_request_that_was_sent_is_not_sent_again_after_a_fault(

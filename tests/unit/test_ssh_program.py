@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -82,3 +83,123 @@ def test_only_modern_algorithms_unless_named() -> None:
     assert choose(named).host_keys[-1] == ("ssh-rsa",)
     with pytest.raises(SshProtocolError, match=r"algorithms\.macs: rot13"):
         choose(Algorithms(macs=["rot13"]))
+
+
+class Account:
+    """A shell that has read the program, on an account of its own."""
+
+    def __init__(self, shell: str, home: Path, mark: str, path: str = "") -> None:
+        self._mark = mark
+        self._process = subprocess.Popen(
+            shell.split(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={"HOME": str(home), "PATH": f"{path}:/usr/bin:/bin"},
+        )
+        self.send(
+            program.header(mark, "/proc/sys/kernel/random/boot_id", one_stream=False)
+        )
+
+    def send(self, lines: str) -> list[str]:
+        """Give it lines; return its answers once all of them were read."""
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        stdin.write(f"{lines}say READ\n")
+        stdin.flush()
+        answers = []
+        for line in stdout:
+            mark, _, answer = line.strip().partition(" ")
+            if mark == self._mark:
+                if answer == "READ":
+                    break
+                answers.append(answer)
+        return answers
+
+    def close(self) -> None:
+        self._process.communicate()
+
+
+@pytest.fixture(params=["dash", "bash --posix"])
+def two_shells(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[tuple[Account, Account]]:
+    """The shell of a connection that is given up, and the one of the next."""
+    shells = [Account(request.param, tmp_path, mark) for mark in ("late", "next")]
+    yield shells[0], shells[1]
+    for shell in shells:
+        shell.close()
+
+
+def contents(directory: Path) -> dict[str, str]:
+    return {
+        path.name: path.read_text()
+        for path in directory.iterdir()
+        if path.is_file() and path.name != "maker"
+    }
+
+
+def orders_of(script: str) -> tuple[str, str]:
+    """The orders that make a run's directory, cut in their middle."""
+    lines = program.make(spec(script=script, labels={"run": "k"}), "ours", "")
+    first, put, rest = lines.partition("put 'script.sh'")
+    assert put, lines
+    return first, put + rest
+
+
+def test_who_was_given_up_writes_into_no_directory_that_another_made(
+    two_shells: tuple[Account, Account], tmp_path: Path
+) -> None:
+    late, following = two_shells
+    first, rest = orders_of("echo late")
+    assert late.send(first) == []
+    made = following.send("".join(orders_of("echo next")))
+    assert made[-1].startswith("MADE")
+    directory = tmp_path / ".cronium/runs" / ("k" * 32)
+    before = contents(directory)
+    assert late.send(rest) == [f"ERR taken {directory}"]
+    assert contents(directory) == before
+    assert before["script.sh"] == "echo next"
+
+
+def test_who_was_given_up_makes_no_directory_anew_that_was_removed(
+    two_shells: tuple[Account, Account], tmp_path: Path
+) -> None:
+    late, following = two_shells
+    first, rest = orders_of("true")
+    late.send(first)
+    assert following.send(program.command("forget", "k" * 32)) == ["FORGOTTEN"]
+    assert late.send(rest)[0].startswith("ERR taken")
+    assert list((tmp_path / ".cronium/runs").iterdir()) == []
+
+
+def test_what_came_into_a_directory_while_it_was_removed_is_removed_as_well(
+    tmp_path: Path,
+) -> None:
+    """As a shell does that had looked whose it is before, and writes after."""
+    (tmp_path / "bin").mkdir()
+    wrapper = tmp_path / "bin/rm"
+    wrapper.write_text(
+        '#!/bin/sh\n/bin/rm "$@"\n[ -e "$0.once" ] && exit\n: > "$0.once"\n'
+        f"mkdir {tmp_path}/.cronium/runs/{'k' * 32}\n"
+        f": > {tmp_path}/.cronium/runs/{'k' * 32}/event.json\n"
+    )
+    wrapper.chmod(0o755)
+    shell = Account("dash", tmp_path, "mark", f"{tmp_path}/bin")
+    shell.send("".join(orders_of("true")))
+    assert shell.send(program.command("forget", "k" * 32)) == ["FORGOTTEN"]
+    assert list((tmp_path / ".cronium/runs").iterdir()) == []
+    shell.close()
+
+
+def test_a_directory_tells_whose_it_is_before_anything_else_is_in_it(
+    two_shells: tuple[Account, Account], tmp_path: Path
+) -> None:
+    """The connection may break at any time: then others are to know what it is."""
+    shell, _ = two_shells
+    first = orders_of("true")[0]
+    shell.send(first.partition("put ")[0])
+    found = contents(tmp_path / ".cronium/runs" / ("k" * 32))
+    assert found.pop("room") == ""
+    assert found == {"instance": "ours\n", "labels": '{"run": "k"}'}
