@@ -151,13 +151,10 @@ class WorkerApp:
             # may not take stays in the queue for one that may.
             if self._host is not None and not await _unless(stop, self._proved):
                 return
-            activities: list[Callable[..., Any]] = []
             if self._runs_workflows:
-                executions = await self._execution_activities(client)
-                activities += executions
+                polling.start_workflows(await self._execution_activities(client))
             if self._host is not None:
-                activities.append(self._host.activities.run_container)
-            polling.start_shared(activities, workflows=self._runs_workflows)
+                polling.start_scripts([self._host.activities.run_container])
             logger.info("worker %s is ready (%s)", self._host_id, self._settings.role)
             await self._until(stop, polling)
 

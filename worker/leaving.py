@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 # Beyond the drain: the last lines of log, the sandboxes and the network are let go of
 # within a few seconds each.
-MARGIN_SECONDS = 15.0
+MARGIN_SECONDS = 18.0
 FRAMES = 6
 
 

@@ -21,10 +21,13 @@ from workflows import ALL
 logger = logging.getLogger(__name__)
 
 STICKY_SECONDS = 3.0
+# Until no workflow task comes here any more; it takes one call of the server's.
+WORKFLOWS_SECONDS = 2.0
 # For the words of the last activities to reach Temporal.
 FLUSH_SECONDS = 3.0
 
 Activities = Sequence[Callable[..., Any]]
+Polled = tuple[Worker, asyncio.Task[None]]
 
 
 class Polling:
@@ -38,31 +41,31 @@ class Polling:
     def __init__(self, client: Client, settings: Settings) -> None:
         self._client = client
         self._settings = settings
-        self._workers: list[tuple[Worker, asyncio.Task[None]]] = []
+        self._workers: list[Polled] = []
+        self._workflows: Polled | None = None
 
-    def start_shared(self, activities: Activities, *, workflows: bool) -> None:
-        """Take new work.
+    def start_workflows(self, activities: Activities) -> None:
+        """Run workflows, and the local activities that they need.
 
-        Args:
-            activities: What this process can do; with none of a host's among them only
-                local activities of workflows are run.
-            workflows: Whether to run workflows here.
+        Apart from scripts on the same queue, so that it can be ended before them.
         """
-        scripts = self._settings.role in ("all", "host")
-        options: dict[str, Any] = {}
-        if scripts:
-            options["max_concurrent_activities"] = self._settings.docker.slots
+        self._workflows = self._start(
+            self._settings.temporal.task_queue,
+            activities,
+            workflows=ALL,
+            # Otherwise a workflow whose worker was killed waits 10 s for it.
+            sticky_queue_schedule_to_start_timeout=timedelta(seconds=STICKY_SECONDS),
+            # It must not take a script that only a host can run.
+            no_remote_activities=True,
+            workflow_runner=workflow_runner(),
+        )
+
+    def start_scripts(self, activities: Activities) -> None:
+        """Take new scripts for containers."""
         self._start(
             self._settings.temporal.task_queue,
             activities,
-            workflows=ALL if workflows else [],
-            # Otherwise a workflow whose worker was killed waits 10 s for it.
-            sticky_queue_schedule_to_start_timeout=timedelta(seconds=STICKY_SECONDS),
-            # A workflow worker has local activities alone: it must not take a script
-            # that only a host can run.
-            no_remote_activities=not scripts,
-            workflow_runner=workflow_runner(),
-            **options,
+            max_concurrent_activities=self._settings.docker.slots,
         )
 
     def start_http(self, activities: Activities) -> None:
@@ -111,14 +114,22 @@ class Polling:
     async def stop(self) -> None:
         """Poll no more; return when every activity has ended or handed over.
 
+        Workflows first: who hands over a run wakes its workflow, which then waits for
+        no worker that is about to leave.
+
         The SDK waits for the answers to its open polls, and without a server, or when
         the server loses one, for ever. By then all that is ours has had its time.
         """
         workers, self._workers = self._workers, []
+        workflows, self._workflows = self._workflows, None
         if not workers:
             return
+        stopping: list[asyncio.Task[None]] = []
+        if workflows is not None:
+            stopping.append(asyncio.create_task(workflows[0].shutdown()))
+            await asyncio.wait([workflows[1]], timeout=WORKFLOWS_SECONDS)
+        stopping += [asyncio.create_task(worker.shutdown()) for worker, _ in workers]
         running = [task for _, task in workers]
-        stopping = [asyncio.create_task(worker.shutdown()) for worker, _ in workers]
         longest = self._settings.worker.drain_timeout + FLUSH_SECONDS
         _, late = await asyncio.wait(running, timeout=longest)
         if late:
@@ -132,7 +143,7 @@ class Polling:
             task.cancel()
         await asyncio.wait([*running, *stopping])
 
-    def _start(self, queue: str, activities: Activities, **options: Any) -> None:
+    def _start(self, queue: str, activities: Activities, **options: Any) -> Polled:
         settings = self._settings.worker
         worker = Worker(
             self._client,
@@ -144,4 +155,6 @@ class Polling:
             ),
             **options,
         )
-        self._workers.append((worker, asyncio.create_task(worker.run())))
+        polled = (worker, asyncio.create_task(worker.run()))
+        self._workers.append(polled)
+        return polled

@@ -9,13 +9,20 @@ import contextlib
 import itertools
 import time
 
+import pytest
+
+from tests.chaos.conftest import LONG
 from tests.chaos.plant import HEARTBEAT_TIMEOUT, Plant, Run
 from tests.chaos.scripts import Numbered
 from tests.chaos.truth import check
 from tests.chaos.wire import until
 
-HAND_OVER_SECONDS = 3.0
-AFTER_DEATH_SECONDS = HEARTBEAT_TIMEOUT + 5.0
+pytestmark = pytest.mark.alone
+
+# In the short form other tests run beside these.
+SLACK = 0.0 if LONG else 3.0
+HAND_OVER_SECONDS = 3.0 + SLACK
+AFTER_DEATH_SECONDS = HEARTBEAT_TIMEOUT + 5.0 + SLACK
 # A line every 10 ms.
 SCRIPT = Numbered(lines=700, pause=0.01, code=6)
 

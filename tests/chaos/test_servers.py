@@ -202,6 +202,8 @@ esac
 """
 
 
+# Five hundred connections at once take the whole machine.
+@pytest.mark.alone
 @pytest.mark.timeout(900)
 async def test_servers_that_hang_in_ten_ways_hold_up_nobody_else(
     plant: Plant, fleet: Fleet

@@ -160,7 +160,7 @@ async def test_a_worker_says_that_it_cannot_reach_temporal(plant: Plant) -> None
     await plant.worker.start(wait=False)
     await until(
         lambda: "temporal" in plant.worker.last_lines().lower(),
-        20,
+        60,
         plant.worker.words("says nothing of Temporal"),
     )
     plant.to_temporal.heal()
