@@ -99,6 +99,13 @@ def test_ctrl_c_cancels_the_run_and_says_so(
     assert containers_of(docker_client, state / "run", execution) == []
 
 
+def log_in(terminal: int) -> None:
+    """Begin as a shell on a terminal does, however this process itself was started."""
+    os.login_tty(terminal)
+    # A shell lets what it runs in the background ignore Ctrl-C, and that is inherited.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def screen_after_ctrl_c(state: Path, first: bytes, *arguments: str) -> str:
     """Run the command on a terminal, press Ctrl-C at its first line, return it all."""
     master, terminal = pty.openpty()
@@ -108,7 +115,7 @@ def screen_after_ctrl_c(state: Path, first: bytes, *arguments: str) -> str:
         stdin=terminal,
         stdout=terminal,
         stderr=terminal,
-        preexec_fn=lambda: os.login_tty(terminal),
+        preexec_fn=lambda: log_in(terminal),
     )
     os.close(terminal)
     seen, pressed = b"", False
