@@ -91,7 +91,8 @@ def explain(answer: Answered, place: str) -> CroniumError:
     if answer.kind in ("taken", "missing"):
         # By what an earlier connection, given up long ago, did only now.
         return SshUnavailable(
-            f"the run's directory on {place} was removed before the script began"
+            f"the run's directory on {place} was removed before the script began",
+            hint="It is tried again by itself; look who else removes files there.",
         )
     if answer.kind == "noroom":
         return SshServerRefused(
