@@ -1,5 +1,6 @@
 """Frames that nobody thought of, on both WebSockets."""
 
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -240,9 +241,12 @@ def _seen(
 ) -> tuple[Any, int]:
     """Return the messages and the close code; 0 when it goes on waiting."""
     found = []
-    try:
+    # The gateway may have said everything and closed before the viewer spoke:
+    # what it said is still there to be read.
+    with contextlib.suppress(ConnectionClosed):
         for frame in frames:
             socket.send(frame)
+    try:
         while True:
             found.append(json.loads(socket.recv(timeout=seconds)))
     except ConnectionClosed as closed:
