@@ -124,7 +124,8 @@ class FanOut(WireModel):
     the first. None: all may fail."""
     order: Order = Order.LISTED
     stagger_seconds: float = Field(0.0, ge=0, le=limits.MAX_STAGGER_SECONDS)
-    """Least time between two servers' first tries."""
+    """Least time between two servers' first tries, in seconds. No timer of Temporal's
+    server fires within a second: what is between 0 and 1 works like 1."""
     on_failure: OnFailure = OnFailure.CONTINUE
     overrides: dict[TargetName, TargetOverride] = Field(
         default={}, max_length=limits.MAX_TARGETS

@@ -1,7 +1,7 @@
 """How much one workflow task may send: gRPC takes 4 MiB, whatever a fan-out wants.
 
-Starts that do not fit any more wait for the next workflow task, by a timer of a
-millisecond. Whoever sends little never meets it.
+Starts that do not fit any more wait for the next workflow task, by the
+shortest timer there is: a second of Temporal's. Whoever sends little never meets it.
 """
 
 import asyncio

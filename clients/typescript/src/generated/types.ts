@@ -681,7 +681,8 @@ export interface FanOut {
   maxFailures?: number | string | null;
   order?: Order;
   /**
-   * Least time between two servers' first tries.
+   * Least time between two servers' first tries, in seconds. No timer of Temporal's
+   * server fires within a second: what is between 0 and 1 works like 1.
    */
   staggerSeconds?: number;
   onFailure?: OnFailure;
