@@ -44,6 +44,20 @@ CLAIM_SECONDS = 20.0
 REFUSAL_SECONDS = 1.0
 # An error that nobody foresaw comes again at once if it is asked for again at once.
 FAULT_SECONDS = 2.0
+# Signs of life that all runs of a host send together: five hundred that each send one
+# a second keep Temporal so busy that some come too late.
+BEATS_PER_SECOND = 150
+
+
+def beat_pause(interval: float, runs: int, timeout: float) -> float:
+    """Return the seconds until a run's next sign of life.
+
+    Args:
+        interval: What is wished for, in seconds.
+        runs: How many of them a host has.
+        timeout: Seconds after which Temporal misses one.
+    """
+    return max(interval, min(runs / BEATS_PER_SECOND, timeout / 3))
 
 
 @dataclass(slots=True)
@@ -63,7 +77,8 @@ class ScriptActivities:
         sessions: Makes sessions from requests.
         ledger: What this host knows of its runs.
         client: Temporal, for the claim that must be durable before the start.
-        heartbeat_interval: Seconds between two signs of life.
+        heartbeat_interval: Seconds between two signs of life; with very many runs it
+            is longer, up to a third of the heartbeat timeout.
         not_ready: Returns why this host takes no runs, or None.
         watch: Told what happens to each try.
     """
@@ -281,7 +296,11 @@ class ScriptActivities:
     async def _beat(self, session: Session) -> None:
         while True:
             activity.heartbeat(session.progress())
-            await asyncio.sleep(self.heartbeat_interval)
+            limit = activity.info().heartbeat_timeout
+            timeout = limit.total_seconds() if limit else 0.0
+            await asyncio.sleep(
+                beat_pause(self.heartbeat_interval, len(self.active), timeout)
+            )
 
     def _claim_of(self, session: Session) -> Callable[[], Coroutine[Any, Any, None]]:
         token = activity.info().task_token

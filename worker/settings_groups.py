@@ -275,7 +275,10 @@ class WorkerSettings(Group):
     )
     health_port: Port = Field(9464, description="Port of these; 0 is any free port")
     heartbeat_interval: Duration = Field(
-        1.0, gt=0, description="Time between signs of life of a run"
+        1.0,
+        gt=0,
+        description="Time between signs of life of a run; with more than 150 runs on a "
+        "host longer, up to a third of the timeout",
     )
     heartbeat_timeout: Duration = Field(
         10.0, gt=0, description="After this long without one a worker counts as dead"

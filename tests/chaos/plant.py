@@ -148,8 +148,7 @@ class Plant:
     @property
     def run_dir(self) -> Path:
         """Where the first worker keeps the files of its runs."""
-        given = self.settings.get("DOCKER_RUN_DIR")
-        return Path(given or load_settings(state_dir=self.state).docker.run_dir)
+        return Path(self.settings.get("DOCKER_RUN_DIR", self.state / "run"))
 
     @property
     def parts(self) -> list[Part]:

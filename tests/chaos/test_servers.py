@@ -55,6 +55,9 @@ async def plant(fleet: Fleet, tmp_path: Path) -> AsyncIterator[Plant]:
         SSH_OUTAGE_WINDOW=f"{OUTAGE + CUT_SECONDS * 2}s",
         WORKER_RESUME_WINDOW=f"{OUTAGE}s",
         SSH_SLOTS=600,
+        # As it is by default: five hundred scripts at once miss a timeout of 3 s.
+        WORKER_HEARTBEAT_TIMEOUT="10s",
+        WORKER_HEARTBEAT_INTERVAL="1s",
     )
     try:
         await made.start()
