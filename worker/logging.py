@@ -1,10 +1,13 @@
 """Structured logs: JSON for machines, coloured lines for a terminal."""
 
+import asyncio
 import logging
 import sys
 from typing import Any, Literal
 
 import structlog
+from temporalio import activity, workflow
+from temporalio.exceptions import FailureError
 
 LogFormat = Literal["auto", "console", "json"]
 # Libraries that say at INFO what only their authors want to know.
@@ -17,6 +20,24 @@ QUIET = (
     "docker",
     "urllib3",
 )
+
+
+class ShortFailures(logging.Filter):
+    """Makes one line of the end of an activity that failed as it was meant to.
+
+    Its error goes to the workflow with its own words; only what nobody foresaw is worth
+    a traceback.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let everything through."""
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, FailureError | asyncio.CancelledError):
+            record.exc_info = None
+            kind = getattr(error, "type", None) or type(error).__name__
+            record.msg = f"{record.msg}: {getattr(error, 'message', error)}"
+            record.error_type = kind
+        return True
 
 
 def configure(style: LogFormat, level: str) -> None:
@@ -54,6 +75,10 @@ def configure(style: LogFormat, level: str) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=final)
     )
+    # What they are about is in fields of the record already.
+    activity.logger.activity_info_on_message = False
+    workflow.logger.workflow_info_on_message = False
+    activity.logger.base_logger.filters[:] = [ShortFailures()]
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
