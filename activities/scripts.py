@@ -44,8 +44,8 @@ CLAIM_SECONDS = 20.0
 REFUSAL_SECONDS = 1.0
 # An error that nobody foresaw comes again at once if it is asked for again at once.
 FAULT_SECONDS = 2.0
-# Signs of life that all runs of a host send together: five hundred that each send one
-# a second keep Temporal so busy that some come too late.
+# Signs of life that all containers, or all servers' scripts, of a host send together:
+# five hundred that each send one a second keep Temporal so busy that some are late.
 BEATS_PER_SECOND = 150
 
 

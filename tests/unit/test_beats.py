@@ -15,5 +15,5 @@ def test_many_runs_share_what_temporal_is_sent(
     assert beat_pause(1.0, runs, timeout) == pytest.approx(seconds)
 
 
-def test_two_signs_of_life_fit_into_a_timeout_however_many_there_are() -> None:
+def test_three_signs_of_life_fit_into_a_timeout_however_many_there_are() -> None:
     assert beat_pause(1.0, 100 * BEATS_PER_SECOND, 10.0) * 3 <= 10.0
