@@ -48,6 +48,8 @@ class SessionFactory(ABC):
         log_cap: Bytes of log kept per run.
         channels: Opens the channel that each script talks through.
         states: Directory for what scripts say, out of every sandbox's reach.
+        window: Seconds within which a worker may still come for a run whose own went
+            away; the script's calls wait for it.
         tool_action: Does what scripts ask of the operator's tools; None: nothing.
     """
 
@@ -57,6 +59,7 @@ class SessionFactory(ABC):
     log_cap: int
     channels: ChannelServer
     states: Path
+    window: float
     tool_action: ToolAction | None = None
 
     @abstractmethod
@@ -105,7 +108,7 @@ class SessionFactory(ABC):
             **plain,
             **secret,
             **_own_env(run),
-            **(channel_environment(token) if _reachable(run) else UNREACHABLE),
+            **self._channel_env(run, token),
         }
         known = token or given.get(TOKEN_NAME, "")
         redactor = Redactor([*secret.values(), known])
@@ -126,6 +129,11 @@ class SessionFactory(ABC):
         dialogue = self._dialogue(run, token, output)
         place = self.place(run)
         return Session(run, spec, place, output, dialogue, self.host, hooks)
+
+    def _channel_env(self, run: RunRequest, token: str) -> dict[str, str]:
+        return (
+            channel_environment(token, self.window) if _reachable(run) else UNREACHABLE
+        )
 
     def _dialogue(self, run: RunRequest, token: str, output: Output) -> Dialogue:
         reports = Reports(output.say)

@@ -76,6 +76,7 @@ class DockerHost:
                 log_cap=settings.logs.cap,
                 channels=self._channels,
                 states=states,
+                window=settings.worker.resume_window,
                 tool_action=tool_actions(settings).execute,
             ),
             ledger=ledger,

@@ -89,6 +89,7 @@ class Servers:
                 log_cap=settings.logs.cap,
                 channels=self._channels,
                 states=states,
+                window=settings.ssh.outage_window + settings.worker.resume_window,
                 tool_action=tool_actions(settings).execute,
                 sockets=settings.state_dir / "sockets",
             ),

@@ -1,5 +1,6 @@
 """One run as its channel knows it: who it is, what it may use, whom it tells."""
 
+import math
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,8 @@ from contracts.names import RUN_DIRECTORY
 from engines.channel.state import Progress
 
 SOCKET_NAME = "api.sock"
+STARTING_SECONDS = 30.0
+"""What a worker on a busy machine takes from its start until it has taken runs over."""
 
 
 class LogLevel(StrEnum):
@@ -82,9 +85,16 @@ def new_token() -> str:
     return secrets.token_urlsafe(32)
 
 
-def channel_environment(token: str) -> dict[str, str]:
-    """Return the variables that tell a script where its channel is."""
+def channel_environment(token: str, window: float) -> dict[str, str]:
+    """Return the variables that tell a script where its channel is.
+
+    Args:
+        token: What it proves itself with.
+        window: Seconds within which a worker may come for its run.
+    """
     return {
         "CRONIUM_SOCKET": f"{RUN_DIRECTORY}/{SOCKET_NAME}",
         "CRONIUM_EXECUTION_TOKEN": token,
+        # Bash reckons with whole numbers.
+        "CRONIUM_OUTAGE_SECONDS": str(math.ceil(window + STARTING_SECONDS)),
     }

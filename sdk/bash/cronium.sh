@@ -9,8 +9,8 @@
 # jq, python3 or node for large answers and to tell JSON from other text. Without any,
 # cronium_input and cronium_event print the run's own files.
 #
-# A call that fails prints "Error: …" to stderr and returns 1. While the worker restarts,
-# calls wait and try again for up to 30 s. Works under `set -euo pipefail`.
+# A call that fails prints "Error: …" to stderr and returns 1. While the worker is away,
+# calls wait and try again for CRONIUM_OUTAGE_SECONDS. Works under `set -euo pipefail`.
 #
 # Of names in three spellings, cronium_set_variable stores text that is JSON with its type
 # (12 is a number); cronium_setVariable and cronium.setVariable store their argument as text.

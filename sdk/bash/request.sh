@@ -2,7 +2,8 @@
 
 # What a shell can print as it is; other answers are JSON.
 _CRONIUM_TEXT=text/x-cronium
-# Seconds that a call may wait, for one answer and for an executor that is away.
+# Seconds that a call may wait for one answer; also for an executor that is away, where
+# CRONIUM_OUTAGE_SECONDS does not say how long.
 _CRONIUM_WAIT=30
 
 _cronium_fail() {
@@ -30,13 +31,14 @@ _cronium_find() {
 
 # _cronium_call method path [body]: sets _cronium_status, _cronium_type and _cronium_reply,
 # which the caller has made local. A path without a leading slash is one of this execution;
-# in it, {} stands for _cronium_key, the name of a variable.
+# in it, {} stands for _cronium_key, the name of a variable. Where _cronium_else, a
+# file, would do as well, it returns 7 when nobody was reached.
 _cronium_call() {
   local code=0
   if [[ $- == *x* ]]; then
     # A trace would show the token.
     { set +x; } 2>/dev/null
-    _cronium_try "$@" || code=1
+    _cronium_try "$@" || code=$?
     set -x
     return "$code"
   fi
@@ -45,6 +47,10 @@ _cronium_call() {
 
 _cronium_try() {
   local path=$2 _cronium_escaped waited=0 errors=0 pause=50 code key='' problem
+  local outage=${CRONIUM_OUTAGE_SECONDS-}
+  case $outage in '' | 0* | *[!0-9]*) outage=$_CRONIUM_WAIT ;; esac
+  # Nothing is won by a longer wait where a file says the same.
+  if [[ -n ${_cronium_else-} ]] && ((outage > _CRONIUM_WAIT)); then outage=$_CRONIUM_WAIT; fi
   if [[ -z $CRONIUM_API ]]; then
     _cronium_fail "this needs the executor's channel, and there is none: ${CRONIUM_NO_CHANNEL:-CRONIUM_SOCKET is not set, which scripts that the executor starts have}"
     return 1
@@ -76,10 +82,11 @@ _cronium_try() {
       waited=$((waited + _CRONIUM_WAIT * 1000))
       problem="the executor did not answer within $_CRONIUM_WAIT s; try again later, or look at the worker's log"
     else
-      problem="the executor cannot be reached at $CRONIUM_API; it was tried for up to $_CRONIUM_WAIT s; is the worker running?"
+      problem="the executor cannot be reached at $CRONIUM_API; it was tried for up to $outage s; is the worker running?"
     fi
     waited=$((waited + pause))
-    if ((errors >= 3 || waited > _CRONIUM_WAIT * 1000)); then
+    if ((errors >= 3 || waited > outage * 1000)); then
+      if [[ -n ${_cronium_else-} && -n $problem ]] && ((code != 28)); then return 7; fi
       if [[ -z $problem ]]; then _cronium_check; else _cronium_fail "$problem"; fi
       return 1
     fi
@@ -130,9 +137,15 @@ _cronium_write() {
 # _cronium_read name file: what the executor says, or the run's own file; null is nothing.
 _cronium_read() {
   local _cronium_status _cronium_type='' _cronium_reply=null file=${CRONIUM_RUN_DIR:-}/$2
-  local _cronium_tool
+  local _cronium_tool _cronium_else='' code=0
+  if [[ -r $file ]]; then _cronium_else=$file; fi
   if [[ -n $CRONIUM_API ]] && _cronium_choose; then
-    _cronium_call GET "$1" && _cronium_check || return 1
+    _cronium_call GET "$1" || code=$?
+    case $code in
+      0) _cronium_check || return 1 ;;
+      7) _cronium_type='' _cronium_reply=null ;;
+      *) return 1 ;;
+    esac
   fi
   if [[ $_cronium_type == "$_CRONIUM_TEXT" ]]; then
     :

@@ -8,7 +8,7 @@ const { MessageChannel, Worker, receiveMessageOnPort } = require('worker_threads
 const path = require('path');
 const { CroniumAPIError, CroniumError, CroniumTimeoutError } = require('./errors.js');
 
-/** How long a worker may be away (a restart takes seconds) before calls fail, in ms. */
+/** How long a worker may be away before calls fail, where nobody says how long, in ms. */
 const OUTAGE = 30000;
 const LONGEST_PAUSE = 1000;
 const AWAY = [502, 503, 504];
@@ -57,27 +57,29 @@ function targetOf(address) {
 
 /** Makes calls to one address: `unix:<path>`, or an http(s) URL. */
 class Channel {
-  constructor(address) {
+  constructor(address, outage) {
     this.address = address;
     this.target = targetOf(address);
     this.thread = null;
-    this.outage = OUTAGE;
+    this.outage = outage > 0 ? outage : OUTAGE;
   }
 
   /**
    * Return `{status, text}` of an answer with a status below 500.
    * `timeout` is for one request, `tries` for answers of 500, `pause` before the second
-   * request, doubled after each; times in ms.
+   * request, doubled after each, `outage` for an executor that is away, when that is less
+   * than usual; times in ms.
    */
-  call(method, route, headers, body, { timeout, tries, pause }) {
+  call(method, route, headers, body, { timeout, tries, pause, outage = Infinity }) {
     const call = { method, path: this.target.prefix + route, headers, body, timeout };
     const begin = Date.now();
+    const limit = Math.min(outage, this.outage);
     let errors = 0;
     for (;;) {
       const reply = this.exchange(call);
       if (reply.status < 500) return reply;
       if (reply.status && !AWAY.includes(reply.status)) errors += 1;
-      if (errors >= tries || Date.now() + pause - begin > this.outage) throw this.problem(reply, timeout);
+      if (errors >= tries || Date.now() + pause - begin > limit) throw this.problem(reply, timeout, limit);
       pauseFor(pause);
       pause = Math.min(pause * 2, LONGEST_PAUSE);
     }
@@ -110,7 +112,7 @@ class Channel {
     return { worker, port: port1, flag };
   }
 
-  problem(reply, timeout) {
+  problem(reply, timeout, limit) {
     if (reply.status) return new CroniumAPIError(reply.status, messageOf(reply.status, reply.text));
     if (reply.fault === 'timeout') {
       return new CroniumTimeoutError(
@@ -119,9 +121,9 @@ class Channel {
     }
     return new CroniumError(
       `The executor cannot be reached at ${this.address}: ${reply.reason}. ` +
-        `It was tried for up to ${this.outage / 1000} s; is the worker running?`
+        `It was tried for up to ${limit / 1000} s; is the worker running?`
     );
   }
 }
 
-module.exports = { Channel, UNIX, messageOf, pauseFor };
+module.exports = { Channel, OUTAGE, UNIX, messageOf, pauseFor };

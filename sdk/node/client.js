@@ -7,7 +7,7 @@
 const crypto = require('crypto');
 const fs = require('fs');
 const path = require('path');
-const { Channel, UNIX, messageOf, pauseFor } = require('./channel.js');
+const { Channel, OUTAGE, UNIX, messageOf, pauseFor } = require('./channel.js');
 const { CroniumAPIError, CroniumError, CroniumTimeoutError } = require('./errors.js');
 
 const NOT_SET = 'CRONIUM_SOCKET is not set, which scripts that the executor starts have';
@@ -56,7 +56,7 @@ class Client {
       );
     }
     Object.defineProperty(this, 'directory', { value: directory });
-    Object.defineProperty(this, 'channel', { value: this.apiUrl ? new Channel(this.apiUrl) : null });
+    Object.defineProperty(this, 'channel', { value: this.apiUrl ? new Channel(this.apiUrl, env.CRONIUM_OUTAGE_SECONDS * 1000) : null });
   }
 
   input() {
@@ -167,7 +167,8 @@ const parts = {
   read(name, file) {
     if (this.channel !== null) {
       try {
-        return this.own('GET', name);
+        // Nothing is won by a longer wait: the file says the same.
+        return this.own('GET', name, undefined, undefined, OUTAGE);
       } catch (error) {
         if (error instanceof CroniumAPIError || error instanceof CroniumTimeoutError || !this.directory) throw error;
       }
@@ -175,11 +176,11 @@ const parts = {
     return document(path.join(this.directory, file));
   },
 
-  own(method, name, body, what) {
-    return this.request(method, `/executions/${encodeURIComponent(this.executionId)}/${name}`, body, what);
+  own(method, name, body, what, outage) {
+    return this.request(method, `/executions/${encodeURIComponent(this.executionId)}/${name}`, body, what, outage);
   },
 
-  request(method, route, body, what) {
+  request(method, route, body, what, outage) {
     if (this.channel === null) {
       throw new CroniumError(
         `${what || route.split('/').pop()} needs the executor's channel, and there is none: ` +
@@ -187,7 +188,7 @@ const parts = {
       );
     }
     const data = body === undefined ? undefined : encoded(body, what);
-    const limits = { timeout: this.timeout, tries: this.maxRetries, pause: this.retryDelay };
+    const limits = { timeout: this.timeout, tries: this.maxRetries, pause: this.retryDelay, outage };
     const { status, text } = this.channel.call(method, route, this.headers(method, data), data, limits);
     if (status >= 400) throw new CroniumAPIError(status, messageOf(status, text));
     let said;

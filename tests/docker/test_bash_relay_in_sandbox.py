@@ -23,7 +23,7 @@ from tests.unit.channel import TOKEN, MemoryVariables
 
 EXECUTION = "exec_1"
 ENV = {
-    **channel_environment(TOKEN),
+    **channel_environment(TOKEN, 0),
     "CRONIUM_EXECUTION_ID": EXECUTION,
     "CRONIUM_RUN_DIR": RUN_DIRECTORY,
 }

@@ -23,7 +23,7 @@ $CRONIUM_EXECUTION_TOKEN" -H 'Content-Type: application/json' \
     -w ' %{http_code}\\n' -X "$1" "http://cronium$2" ${3:+-d "$3"}
 }
 """
-ENV = channel_environment(TOKEN)
+ENV = channel_environment(TOKEN, 0)
 
 
 @dataclass

@@ -141,7 +141,7 @@ async def test_a_bash_script_talks_to_the_worker_s_own_server_without_a_relay(
         "set -euo pipefail\nfor n in 1 2 3; do cronium_increment_variable N & done\n"
         "wait; cronium_set_variable T 'a \"☃\"'; x=$(cronium_get_variable T)\n"
         'echo "$x"; cronium_input; ls -A /dev/shm; cronium_output "[$x" || exit 4',
-        env={**ENV, **channel_environment(TOKEN), "CRONIUM_EXECUTION_ID": "x1"},
+        env={**ENV, **channel_environment(TOKEN, 0), "CRONIUM_EXECUTION_ID": "x1"},
     )
     store = MemoryVariables()
     (channels / spec.run_key).mkdir()

@@ -92,7 +92,7 @@ class Worker:
         spec = spec_of(
             script,
             run_key=self.key,
-            env={"CRONIUM_EXECUTION_ID": "x1", **channel_environment(self.token)},
+            env={"CRONIUM_EXECUTION_ID": "x1", **channel_environment(self.token, 0)},
         )
         place = self.engine.place(self.server.spec(), channels)
         return Session(run, spec, place, output, dialogue, "h1", hooks)  # type: ignore[arg-type]

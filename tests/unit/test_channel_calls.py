@@ -533,9 +533,10 @@ async def test_a_directory_with_a_long_name_is_no_problem(channels: Channels) ->
 
 
 async def test_the_environment_says_where_the_channel_is() -> None:
-    assert channel_environment("t") == {
+    assert channel_environment("t", 300.5) == {
         "CRONIUM_SOCKET": "/run/cronium/api.sock",
         "CRONIUM_EXECUTION_TOKEN": "t",
+        "CRONIUM_OUTAGE_SECONDS": "331",
     }
 
 

@@ -233,6 +233,45 @@ def test_a_channel_that_stays_away_is_told_with_its_address(
     assert ran.out.endswith("is the worker running?\n")
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_executor_says_how_long_calls_wait_for_it(
+    language: EventType, tmp_path: Path
+) -> None:
+    bench = Bench(tmp_path, f"{tmp_path}/none.sock")
+    ran = tried(bench, language, GET[language], CRONIUM_OUTAGE_SECONDS="1")
+    assert "it was tried for up to 1 s; is the worker running?" in ran.out.lower()
+
+
+INPUT = {
+    PYTHON: "print(cronium.input())",
+    NODE: "console.log(cronium.input())",
+    BASH: "cronium_input",
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_its_files_say_is_read_there_when_nobody_answers(
+    language: EventType, tmp_path: Path
+) -> None:
+    documents = {"input.json": b"12"}
+    bench = Bench(tmp_path, f"{tmp_path}/none.sock", documents=documents)
+    ran = bench.run(language, INPUT[language], CRONIUM_OUTAGE_SECONDS="1")
+    assert (ran.code, ran.out, ran.err) == (0, "12\n", "")
+
+
+@pytest.mark.parametrize("given", ["", "0", "-1", "soon", "nan"])
+@pytest.mark.parametrize("language", [PYTHON, NODE])
+def test_nonsense_in_place_of_an_outage_is_30_seconds(
+    language: EventType, given: str, bench: Bench
+) -> None:
+    shown = {
+        PYTHON: "from cronium import cronium as c; print(int(c._channel.outage))",
+        NODE: "const c = require('cronium').cronium; console.log(c.channel.outage / 1e3)",
+    }
+    ran = bench.run(language, shown[language], CRONIUM_OUTAGE_SECONDS=given)
+    assert ran.out == "30\n"
+
+
 @pytest.mark.parametrize("language", [PYTHON, NODE])
 def test_a_success_that_says_it_is_none_is_an_error(
     language: EventType, bench: Bench, channel: Channel

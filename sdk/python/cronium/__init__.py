@@ -11,7 +11,7 @@ had.
 
 A call that is refused raises `CroniumAPIError` (`.status_code`, `.message`); one that
 is not answered in 30 s raises `CroniumTimeoutError`; both are `CroniumError`. While the
-worker restarts, calls wait and try again for up to 30 s.
+worker is away, calls wait and try again for as long as a run is waited for.
 
 Nothing is imported before the first use, so scripts that do not call us pay nothing.
 """

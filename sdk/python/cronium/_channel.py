@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 OUTAGE_SECONDS = 30.0
-"""How long a worker may be away (a restart takes seconds) before calls fail."""
+"""How long a worker may be away before calls fail, where nobody says how long."""
 LONGEST_PAUSE = 1.0
 AWAY = (502, 503, 504)
 UNIX = "unix:"
@@ -84,13 +84,16 @@ class Channel:
     Args:
         address: `unix:<path>`, or an http(s) URL whose path is put before each path.
         headers: Sent with every request.
+        outage: Seconds that an executor may be away before calls fail.
     """
 
-    def __init__(self, address: str, headers: dict[str, str]) -> None:
+    def __init__(
+        self, address: str, headers: dict[str, str], outage: float = OUTAGE_SECONDS
+    ) -> None:
         self.address = address
         self.headers = headers
         self.ssl_context: ssl.SSLContext | None = None
-        self.outage = OUTAGE_SECONDS
+        self.outage = outage
         self._idle: list[Connection] = []
         self._split()
 
@@ -103,6 +106,7 @@ class Channel:
         timeout: float,
         tries: int,
         pause: float,
+        outage: float | None = None,
     ) -> tuple[int, bytes]:
         """Return status and body of the answer; a status below 500.
 
@@ -110,6 +114,7 @@ class Channel:
             timeout: Seconds for one request.
             tries: Requests in total while the answer is 500.
             pause: Seconds before the second request; doubled after each.
+            outage: Seconds that the executor may be away, when that is less than usual.
 
         Raises:
             CroniumAPIError: The executor kept answering with a status of 500 or above.
@@ -117,19 +122,20 @@ class Channel:
             CroniumError: It could not be reached for `outage` seconds.
         """
         request = self._request(method, path, body)
+        limit = self.outage if outage is None else min(outage, self.outage)
         begin, errors = time.monotonic(), 0
         while True:
             problem: CroniumError
             try:
                 status, reply = self._once(request, timeout)
             except OSError as error:
-                problem = self._unreachable(error, timeout)
+                problem = self._unreachable(error, timeout, limit)
             else:
                 if status < 500:
                     return status, reply
                 problem = CroniumAPIError(status, message_of(status, reply))
                 errors += status not in AWAY
-            if errors >= tries or time.monotonic() + pause - begin > self.outage:
+            if errors >= tries or time.monotonic() + pause - begin > limit:
                 raise problem
             time.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
@@ -218,7 +224,9 @@ class Channel:
             lines.append("Content-Length: 0")
         return "\r\n".join([*lines, "", ""]).encode("latin-1") + (body or b"")
 
-    def _unreachable(self, error: OSError, timeout: float) -> CroniumError:
+    def _unreachable(
+        self, error: OSError, timeout: float, limit: float
+    ) -> CroniumError:
         import socket
 
         # They are one class from Python 3.10 on only.
@@ -229,7 +237,7 @@ class Channel:
             )
         return CroniumError(
             f"The executor cannot be reached at {self.address}: {error}. "
-            f"It was tried for up to {self.outage:g} s; is the worker running?"
+            f"It was tried for up to {limit:g} s; is the worker running?"
         )
 
 
