@@ -18,7 +18,7 @@ from tests.compat.steps import Case
 # As many as have room at once.
 GROUP = 18
 READY, GO = "ready", "GO"
-# Seconds: the helpers would wait for 30 if nobody told them how long.
+# Seconds: longer than the helpers would wait if nobody told them how long.
 LONG_AWAY = 35.0
 # Each says that it runs, and goes on when a variable tells it to, which it removes: the
 # calls that ask for it are under way while the worker dies.

@@ -266,7 +266,7 @@ def test_nonsense_in_place_of_an_outage_is_30_seconds(
 ) -> None:
     shown = {
         PYTHON: "from cronium import cronium as c; print(int(c._channel.outage))",
-        NODE: "const c = require('cronium').cronium; console.log(c.channel.outage / 1e3)",
+        NODE: "console.log(require('cronium').cronium.channel.outage / 1000)",
     }
     ran = bench.run(language, shown[language], CRONIUM_OUTAGE_SECONDS=given)
     assert ran.out == "30\n"
