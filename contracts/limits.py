@@ -67,6 +67,11 @@ MAX_LAST_LINES_BYTES = 4 * KIB
 
 MAX_ERROR_MESSAGE_CHARS = 1_000
 
+# How long a script's call is made again while nobody answers, and how long the gateway
+# knows it again: longer, so that what was done before the answer was lost is done once.
+MAX_CALL_OUTAGE_SECONDS = 1_800.0
+CALL_MEMORY_SECONDS = 3_600.0
+
 MAX_URL_CHARS = 8 * KIB
 MAX_HTTP_PAIRS = 200
 MAX_HTTP_NAME_CHARS = 256

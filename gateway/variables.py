@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.errors import VariableConflict, VariableNotFound, VariableRefused
-from contracts.limits import MAX_VARIABLES_PER_USER, MIB
+from contracts.limits import CALL_MEMORY_SECONDS, MAX_VARIABLES_PER_USER, MIB
 from contracts.variables import check_key, is_key, value_text
 from gateway.database import Database
 from gateway.errors import StorageFailed
@@ -30,8 +30,6 @@ Compute = Callable[[Variable | None], Any]
 """From what is stored to the new value; raises VariableConflict."""
 
 _MAX_PAGE_CHARS = 4 * MIB
-# Callers send again for seconds; what is older can only be a new call.
-_REPLY_SECONDS = 600.0
 _PRUNE_SECONDS = 60.0
 
 
@@ -157,7 +155,7 @@ class Variables:
         self._pruned_at = now
         await connection.execute(
             sa.delete(variable_replies).where(
-                variable_replies.c.created_at < now - _REPLY_SECONDS
+                variable_replies.c.created_at < now - CALL_MEMORY_SECONDS
             )
         )
 

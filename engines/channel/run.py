@@ -8,7 +8,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from contracts.limits import KIB, MAX_OUTPUT_BYTES, MIB
+from contracts.limits import (
+    KIB,
+    MAX_CALL_OUTAGE_SECONDS,
+    MAX_OUTPUT_BYTES,
+    MIB,
+)
 from contracts.names import RUN_DIRECTORY
 from engines.channel.state import Progress
 
@@ -92,9 +97,10 @@ def channel_environment(token: str, window: float) -> dict[str, str]:
         token: What it proves itself with.
         window: Seconds within which a worker may come for its run.
     """
+    outage = min(window + STARTING_SECONDS, MAX_CALL_OUTAGE_SECONDS)
     return {
         "CRONIUM_SOCKET": f"{RUN_DIRECTORY}/{SOCKET_NAME}",
         "CRONIUM_EXECUTION_TOKEN": token,
         # Bash reckons with whole numbers.
-        "CRONIUM_OUTAGE_SECONDS": str(math.ceil(window + STARTING_SECONDS)),
+        "CRONIUM_OUTAGE_SECONDS": str(math.ceil(outage)),
     }

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from contracts.json_values import same_json
-from contracts.limits import MAX_VARIABLE_CHARS
+from contracts.limits import CALL_MEMORY_SECONDS, MAX_VARIABLE_CHARS
 from gateway import variables as variables_module
 from gateway.schema import variable_replies
 from gateway.tokens import Scope
@@ -339,7 +339,7 @@ async def test_remembered_replies_are_pruned(
             await connection.execute(
                 sa.update(variable_replies)
                 .where(variable_replies.c.idempotency_key == "old")
-                .values(created_at=time.time() - 601)
+                .values(created_at=time.time() - CALL_MEMORY_SECONDS - 1)
             )
         await put(http, "N", 0)
         async with gateway.services.database.reader.connect() as connection:

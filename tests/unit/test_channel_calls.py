@@ -19,6 +19,7 @@ from contracts.errors import (
 )
 from contracts.events import EventRequest
 from contracts.json_values import same_json
+from contracts.limits import CALL_MEMORY_SECONDS
 from engines.channel import (
     ChannelLimits,
     ChannelState,
@@ -538,6 +539,14 @@ async def test_the_environment_says_where_the_channel_is() -> None:
         "CRONIUM_EXECUTION_TOKEN": "t",
         "CRONIUM_OUTAGE_SECONDS": "331",
     }
+
+
+async def test_no_call_is_made_again_when_the_gateway_does_not_know_it_any_more() -> (
+    None
+):
+    longest = float(channel_environment("t", 10**6)["CRONIUM_OUTAGE_SECONDS"])
+    late = CALL_MEMORY_SECONDS - longest - ChannelLimits().call_seconds
+    assert late > 0
 
 
 async def test_a_call_takes_less_than_2_ms(channels: Channels) -> None:
