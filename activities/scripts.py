@@ -8,7 +8,7 @@ sessions, and the next worker process takes their sandboxes over.
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,8 +28,10 @@ from contracts import names
 from contracts.errors import (
     CroniumError,
     EngineUnavailable,
+    HostLost,
     HostNotReady,
     LogStorageFull,
+    SandboxFailed,
     StaleAttempt,
     WorkerDraining,
     WorkerFault,
@@ -58,6 +60,21 @@ def beat_pause(interval: float, runs: int, timeout: float) -> float:
         timeout: Seconds after which Temporal misses one.
     """
     return max(interval, min(runs / BEATS_PER_SECOND, timeout / 3))
+
+
+async def _or_lost(work: Awaitable[RunOutcome]) -> RunOutcome:
+    """Return what a script that was taken over came to.
+
+    Raises:
+        HostLost: Its sandbox went away meanwhile. Somebody else may have seen its end,
+            a worker of the same name for one, so it is not one to be tried again.
+    """
+    try:
+        return await work
+    except SandboxFailed as error:
+        raise HostLost(
+            f"{error.info.message}, and nobody here has seen how its script ended"
+        ) from error
 
 
 @dataclass(slots=True)
@@ -176,7 +193,7 @@ class ScriptActivities:
             seconds_ago=started.seconds_ago() if started else None,
         )
         self.watch.resumed(order.run)
-        return self._begin(order.run, session, work)
+        return self._begin(order.run, session, _or_lost(work))
 
     async def _opened(self, run: RunRequest) -> Session:
         try:
