@@ -19,7 +19,7 @@ from tests.chaos.wire import until
 
 pytestmark = pytest.mark.alone
 
-# In the short form other tests run beside these.
+# In the short form other tests run beside these, on machines of any speed.
 SLACK = 0.0 if LONG else 3.0
 HAND_OVER_SECONDS = 3.0 + SLACK
 AFTER_DEATH_SECONDS = HEARTBEAT_TIMEOUT + 5.0 + SLACK
@@ -63,8 +63,12 @@ async def test_a_death_is_a_silence_of_a_heartbeat_timeout_at_most(
         stack.callback(looking.cancel)
         await plant.running(run, lines=20)
         plant.worker.kill()
+        killed = time.monotonic()
         await plant.worker.start()
+        starting = time.monotonic() - killed
         await check(plant, run)
         silence = await looking
-    print(f"silence after a death: {silence:.2f} s")
-    assert silence <= AFTER_DEATH_SECONDS, await plant.evidence(run.execution)
+    print(f"silence after a death: {silence:.2f} s, {starting:.2f} s of them starting")
+    # How long a process takes to start beside other tests is no matter of the worker's.
+    allowed = AFTER_DEATH_SECONDS if LONG else AFTER_DEATH_SECONDS + starting
+    assert silence <= allowed, await plant.evidence(run.execution)
