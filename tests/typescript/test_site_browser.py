@@ -21,56 +21,53 @@ const options = { executablePath: CHROMIUM, args: ["--no-sandbox", nowhere] };
 const browser = await chromium.launch(options);
 const problems = [];
 const NETWORK_CHANGED = "net::ERR_NETWORK_CHANGED";
-const TRIES = 20;
 for (const [width, colorScheme] of [[1280, "light"], [390, "dark"]]) {
   const viewport = { width, height: 800 };
   const context = await browser.newContext({ viewport, colorScheme });
-  const page = await context.newPage();
-  let at = "";
-  let told = [];
-  let changed = false;
-  const say = (what) => told.push(`${at} at ${width}: ${what}`);
-  page.on("console", (said) => said.type() === "error" && say(said.text()));
-  page.on("pageerror", (error) => say(error.message));
-  page.on("response", (answer) => {
-    if (answer.status() >= 400) say(`${answer.status()} ${answer.url()}`);
-  });
-  await page.route("**", (route) => {
-    if (route.request().url().startsWith(SITE)) return route.continue();
-    say(`asks ${route.request().url()}`);
-    return route.abort();
-  });
-  page.on("requestfailed", (request) => {
-    changed ||= request.failure().errorText === NETWORK_CHANGED;
-  });
-  const visit = async () => {
-    await page.goto(SITE + at, { waitUntil: "load" });
-    const found = await page.evaluate(() => {
-      const seen = [];
-      const root = document.documentElement;
-      if (root.scrollWidth > root.clientWidth) seen.push(`is ${root.scrollWidth} wide`);
-      if (!document.querySelector("article h1")) seen.push("has no title");
-      for (const link of document.querySelectorAll('article a[href^="#"]')) {
-        const id = decodeURIComponent(link.getAttribute("href").slice(1));
-        if (id && !document.getElementById(id)) seen.push(`#${id} leads nowhere`);
-      }
-      return seen;
+  const visit = async (at) => {
+    const told = [];
+    const say = (what) => told.push(`${at} at ${width}: ${what}`);
+    const page = await context.newPage();
+    let changed = false;
+    page.on("requestfailed", (request) => {
+      changed ||= request.failure().errorText === NETWORK_CHANGED;
     });
-    found.forEach(say);
+    page.on("console", (said) => said.type() === "error" && say(said.text()));
+    page.on("pageerror", (error) => say(error.message));
+    page.on("response", (answer) => {
+      if (answer.status() >= 400) say(`${answer.status()} ${answer.url()}`);
+    });
+    await page.route("**", (route) => {
+      if (route.request().url().startsWith(SITE)) return route.continue();
+      say(`asks ${route.request().url()}`);
+      return route.abort();
+    });
+    try {
+      await page.goto(SITE + at, { waitUntil: "load" });
+      const found = await page.evaluate(() => {
+        const seen = [];
+        const root = document.documentElement;
+        if (root.scrollWidth > root.clientWidth) seen.push(`is ${root.scrollWidth} wide`);
+        if (!document.querySelector("article h1")) seen.push("has no title");
+        for (const link of document.querySelectorAll('article a[href^="#"]')) {
+          const id = decodeURIComponent(link.getAttribute("href").slice(1));
+          if (id && !document.getElementById(id)) seen.push(`#${id} leads nowhere`);
+        }
+        return seen;
+      });
+      found.forEach(say);
+    } catch (error) {
+      say(error.message);
+    }
+    await page.close();
+    return { told, changed };
   };
-  for (at of JSON.parse(PAGES)) {
+  for (const at of JSON.parse(PAGES)) {
     // Containers of other tests come and go, and with them interfaces: the browser then
     // breaks off what it loads, from this machine's own address as well.
-    for (let left = TRIES; left > 0; left -= 1) {
-      told = [];
-      changed = false;
-      await visit().catch((error) => {
-        if (!error.message.includes(NETWORK_CHANGED)) throw error;
-        say(error.message);
-      });
-      if (!changed) break;
-    }
-    problems.push(...told);
+    let tried = await visit(at);
+    for (let more = 20; tried.changed && more > 0; more -= 1) tried = await visit(at);
+    problems.push(...tried.told);
   }
   await context.close();
 }
