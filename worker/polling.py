@@ -11,9 +11,10 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio.client import Client
-from temporalio.worker import Worker
+from temporalio.worker import FixedSizeSlotSupplier, Worker, WorkerTuner
 
 from contracts import names
+from worker.intake import Intake
 from worker.sandboxing import workflow_runner
 from worker.settings import Settings
 from workflows import ALL
@@ -81,7 +82,7 @@ class Polling:
         self._start(
             names.ssh_queue(self._settings.temporal.task_queue),
             activities,
-            max_concurrent_activities=self._settings.ssh.slots,
+            tuner=tuner_of(Intake(self._settings.ssh.slots)),
         )
 
     def start_actions(self, activities: Activities) -> None:
@@ -158,3 +159,14 @@ class Polling:
         polled = (worker, asyncio.create_task(worker.run()))
         self._workers.append(polled)
         return polled
+
+
+def tuner_of(activities: Intake) -> WorkerTuner:
+    """Return the slots of a worker that has nothing but activities."""
+    unused = FixedSizeSlotSupplier(1)
+    return WorkerTuner.create_composite(
+        workflow_supplier=unused,
+        activity_supplier=activities,
+        local_activity_supplier=unused,
+        nexus_supplier=unused,
+    )
