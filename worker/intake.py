@@ -30,11 +30,11 @@ class Permit(SlotPermit):
 class Intake(CustomSlotSupplier):
     """Slots of which only a few are asked for at a time.
 
-    The clock of an activity's heartbeat runs from the moment at which Temporal gives it
-    away. A process that is busy begins one activity per turn of its event loop, but with
-    slots of a fixed number the SDK takes hundreds within a second: those that wait are
+    The clock of an activity's heartbeat runs from the moment at which Temporal gives
+    it away. A busy process begins one activity per turn of its event loop, but with a
+    fixed number of slots the SDK takes hundreds within a second: those that wait are
     missed, sent out again, and keep the process still busier. So what this process has
-    not begun stays on the queue, where nobody misses it, or where another takes it.
+    not begun stays on the queue, where nobody misses it and others may take it.
 
     Args:
         slots: Activities at the same time.

@@ -52,7 +52,7 @@ class Fan:
 
 async def busy() -> None:
     while True:
-        time.sleep(TURN_SECONDS)
+        time.sleep(TURN_SECONDS)  # noqa: ASYNC251
         await asyncio.sleep(0)
 
 

@@ -47,7 +47,8 @@ for (const [width, colorScheme] of [[1280, "light"], [390, "dark"]]) {
       const found = await page.evaluate(() => {
         const seen = [];
         const root = document.documentElement;
-        if (root.scrollWidth > root.clientWidth) seen.push(`is ${root.scrollWidth} wide`);
+        const { scrollWidth, clientWidth } = root;
+        if (scrollWidth > clientWidth) seen.push(`is ${scrollWidth} wide`);
         if (!document.querySelector("article h1")) seen.push("has no title");
         for (const link of document.querySelectorAll('article a[href^="#"]')) {
           const id = decodeURIComponent(link.getAttribute("href").slice(1));
