@@ -55,6 +55,8 @@ async def listener(answer: bytes, *, pause: float = 0) -> AsyncIterator[int]:
         clients.append(asyncio.current_task())
         step = 1 if pause else max(1, len(answer))
         for at in range(0, len(answer), step):
+            if writer.is_closing():
+                return
             writer.write(answer[at : at + step])
             await asyncio.sleep(pause)
         await asyncio.Event().wait()
