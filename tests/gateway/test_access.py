@@ -141,14 +141,14 @@ async def _finds_nothing(gateway: Gateway, headers: dict[str, str]) -> None:
 
 
 async def test_a_user_is_counted_and_others_are_not_held_up(start: Start):
-    gateway = await start(requests_per_minute=60)
+    # The second request is early for ten seconds, on a slow machine as well.
+    gateway = await start(requests_per_minute=6)
     ann = gateway.headers(Scope.USER, "ann")
     statuses = [
         (await gateway.get("/api/executions", headers=ann)).status_code
-        for _ in range(12)
+        for _ in range(2)
     ]
-    assert statuses[:10] == [200] * 10
-    assert statuses[-1] == 429
+    assert statuses == [200, 429]
     answer = await gateway.get("/api/executions", headers=ann)
     assert answer.json()["error"]["type"] == "RateLimited"
     assert int(answer.headers["Retry-After"]) >= 1
