@@ -16,7 +16,7 @@ from cli.supervisor import temporal_command
 from contracts import names
 from contracts.results import ExecutionResult
 from gateway import tokens
-from tests.caller import Caller, event
+from tests.caller import Caller, event, plain_http
 from tests.chaos.processes import Part, answers, clean_environment, listens, ours
 from tests.chaos.scripts import Numbered
 from tests.chaos.watch import ContainerWatch
@@ -203,7 +203,7 @@ class Plant:
 
     async def asked(self, path: str, worker: str = "worker") -> httpx.Response:
         """Ask a worker's health port."""
-        async with httpx.AsyncClient(trust_env=False, timeout=10) as http:
+        async with plain_http(timeout=10) as http:
             return await http.get(self.health[worker] + path)
 
     async def not_ready(self, part: str, seconds: float = 20) -> str:

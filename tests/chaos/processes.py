@@ -16,6 +16,8 @@ from pathlib import Path
 
 import httpx
 
+from tests.caller import plain_http
+
 Ready = Callable[[], Awaitable[str]]
 """Returns what is missing, "" when it does its work."""
 
@@ -197,7 +199,7 @@ def answers(url: str) -> Ready:
 
     async def ask() -> str:
         try:
-            async with httpx.AsyncClient(timeout=2, trust_env=False) as http:
+            async with plain_http(timeout=2) as http:
                 reply = await http.get(url)
         except httpx.HTTPError as error:
             return repr(error)

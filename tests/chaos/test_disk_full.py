@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.caller import plain_http
 from tests.chaos.daemon import unmount_below
 from tests.chaos.plant import Plant
 from tests.chaos.scripts import Numbered
@@ -56,7 +57,7 @@ def fill(disk: Path) -> Path:
 
 
 async def readiness(plant: Plant) -> httpx.Response:
-    async with httpx.AsyncClient(trust_env=False, timeout=10) as http:
+    async with plain_http(timeout=10) as http:
         return await http.get(plant.health["worker"] + "/ready")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 from contracts.results import ExecutionResult
-from tests.caller import Caller
+from tests.caller import Caller, plain_http
 from tests.compat import bash
 from tests.compat.rendering import STYLES, line
 from tests.compat.steps import TOGETHER, Case
@@ -59,22 +59,18 @@ def _with_key(case: Case) -> Case:
 
 
 def http_of(product: Caller) -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=product.gateway, headers=product.bearer)
+    return plain_http(base_url=product.gateway, headers=product.bearer)
 
 
 async def given(product: Caller, user: str, variables: dict[str, Any]) -> None:
-    async with httpx.AsyncClient(
-        base_url=product.gateway, headers=product.bearer
-    ) as http:
+    async with http_of(product) as http:
         for key, value in variables.items():
             path = f"/api/users/{user}/variables/{key}"
             (await http.put(path, json={"value": value})).raise_for_status()
 
 
 async def left(product: Caller, user: str) -> dict[str, Any]:
-    async with httpx.AsyncClient(
-        base_url=product.gateway, headers=product.bearer
-    ) as http:
+    async with http_of(product) as http:
         page = (await http.get(f"/api/users/{user}/variables")).json()
     return {found["key"]: found["value"] for found in page["variables"]}
 

@@ -21,6 +21,7 @@ from gateway.config import GatewayConfig
 from gateway.server import GatewayServer
 from gateway.services import Services
 from gateway.tokens import Scope, mint
+from tests.caller import plain_http
 from tests.gateway.postgres import Postgres, running_postgres
 from worker.settings import load_settings
 from worker.starts import TemporalStarts
@@ -74,9 +75,9 @@ class Gateway:
 
     @asynccontextmanager
     async def http(self, **options: Any) -> AsyncIterator[httpx.AsyncClient]:
-        options = {"headers": self.headers(), "trust_env": False, **options}
+        options = {"headers": self.headers(), **options}
         base = f"http://127.0.0.1:{self.server.port}"
-        async with httpx.AsyncClient(base_url=base, **options) as client:
+        async with plain_http(base_url=base, **options) as client:
             yield client
 
     async def get(self, path: str, **options: Any) -> httpx.Response:
