@@ -144,11 +144,7 @@ async def test_a_user_is_counted_and_others_are_not_held_up(start: Start):
     # The second request is early for ten seconds, on a slow machine as well.
     gateway = await start(requests_per_minute=6)
     ann = gateway.headers(Scope.USER, "ann")
-    statuses = [
-        (await gateway.get("/api/executions", headers=ann)).status_code
-        for _ in range(2)
-    ]
-    assert statuses == [200, 429]
+    assert await _statuses(gateway, ann, 2) == [200, 429]
     answer = await gateway.get("/api/executions", headers=ann)
     assert answer.json()["error"]["type"] == "RateLimited"
     assert int(answer.headers["Retry-After"]) >= 1
@@ -163,6 +159,22 @@ async def test_a_user_is_counted_and_others_are_not_held_up(start: Start):
         assert found.status_code == 200
     for _ in range(30):
         assert (await gateway.get("/api/executions")).status_code == 200
+
+
+async def test_a_user_may_ask_for_ten_seconds_worth_at_once(start: Start):
+    gateway = await start(requests_per_minute=60)
+    ann = gateway.headers(Scope.USER, "ann")
+    assert await _statuses(gateway, ann, 10) == [200] * 10
+    # However slow this is, it is quicker than one a second.
+    assert 429 in await _statuses(gateway, ann, 100)
+
+
+async def _statuses(gateway: Gateway, headers: dict[str, str], times: int) -> list[int]:
+    """Ask so often, one after the other."""
+    return [
+        (await gateway.get("/api/executions", headers=headers)).status_code
+        for _ in range(times)
+    ]
 
 
 async def test_zero_counts_nobody(start: Start):

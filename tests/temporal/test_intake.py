@@ -72,7 +72,7 @@ async def test_a_busy_worker_takes_only_what_it_begins_in_time(
         task_queue=queue,
         workflows=[Fan],
         workflow_runner=UnsandboxedWorkflowRunner(),
-        # Its turns of the loop must not be what the work waits for.
+        # Without the SDK's guard, which takes a busy loop for a stuck workflow.
         debug_mode=True,
     )
     async with plans, scripts:
