@@ -64,6 +64,7 @@ class Claims:
         self._host = host
         self._forget = forget
         self._passed_by: dict[str, float] = {}
+        self._closed: set[tuple[str, str]] = set()
 
     async def wanted(self, labels: Mapping[str, str]) -> bool:
         """Whether a workflow waits for a run, or may in a moment.
@@ -104,6 +105,8 @@ class Claims:
             active: Returns the run keys of which something is still written, by
                 somebody who may not know yet that nobody waits for it.
         """
+        # All targets of a fan-out have a workflow in common, and a closed one stays so.
+        self._closed.clear()
         for entry in self._ledger.entries():
             key = entry.run_key
             if key in active() or self._ledger.age(key) < SETTLED_SECONDS:
@@ -153,6 +156,15 @@ class Claims:
             return True
 
     async def _stand(self, entry: Entry) -> Stand:
+        workflow = (entry.workflow_id, entry.workflow_run)
+        if workflow in self._closed:
+            return Stand.CLOSED
+        stand = await self._stand_now(entry)
+        if stand is Stand.CLOSED:
+            self._closed.add(workflow)
+        return stand
+
+    async def _stand_now(self, entry: Entry) -> Stand:
         handle = self._client.get_workflow_handle(
             entry.workflow_id, run_id=entry.workflow_run
         )

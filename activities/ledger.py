@@ -17,7 +17,7 @@ from contracts.runs import RunOutcome
 
 logger = logging.getLogger(__name__)
 
-SUFFIX = ".json"
+SUFFIX, DRAFT_SUFFIX = ".json", ".new"
 
 
 class Entry(TolerantModel):
@@ -39,12 +39,16 @@ class Ledger:
     """A directory with one small file per run.
 
     Args:
-        path: Directory; made with mode 0700, since outcomes hold last lines.
+        path: Directory; made with mode 0700, since outcomes hold last lines. One
+            process at a time writes into it.
     """
 
     def __init__(self, path: Path) -> None:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._path = path
+        # A process that died while it wrote left what nobody asks for by its name.
+        for draft in path.glob("*" + DRAFT_SUFFIX):
+            draft.unlink(missing_ok=True)
 
     def write(self, entry: Entry) -> None:
         """Write an entry, replacing what was known of the run.
@@ -53,7 +57,7 @@ class Ledger:
             OSError: The disk did not take it.
         """
         file = self._file(entry.run_key)
-        new = file.with_suffix(".new")
+        new = file.with_suffix(DRAFT_SUFFIX)
         new.write_bytes(entry.model_dump_json(by_alias=True).encode())
         new.replace(file)
 

@@ -27,7 +27,7 @@ from contracts.logs import ExecutionRecord
 logger = logging.getLogger(__name__)
 
 HEADER = struct.Struct(">II")
-SUFFIX, ACK_SUFFIX = ".spool", ".ack"
+SUFFIX, ACK_SUFFIX, DRAFT_SUFFIX = ".spool", ".ack", ".new"
 RECORDS_NAME = "executions"
 MAX_RECORD_BYTES = 8 * MIB
 # An acknowledged position is written this often at most; what was sent twice after a
@@ -185,6 +185,7 @@ class SpoolDirectory:
         for file in sorted(path.glob("*" + SUFFIX)):
             spool = Spool(self, file)
             self.spools[spool.name] = spool
+        self._discard_orphans()
         self.bytes_used = sum(spool.size for spool in self.spools.values())
         self._records = self.open(RECORDS_NAME)
 
@@ -227,6 +228,14 @@ class SpoolDirectory:
         """
         waiting = (spool.waiting_since for spool in self.spools.values())
         return max((now - since for since in waiting if since is not None), default=0.0)
+
+    def _discard_orphans(self) -> None:
+        """Delete what a process left that died while it wrote or removed a position."""
+        for draft in self._path.glob("*" + DRAFT_SUFFIX):
+            draft.unlink(missing_ok=True)
+        for position in self._path.glob("*" + ACK_SUFFIX):
+            if position.stem not in self.spools:
+                position.unlink(missing_ok=True)
 
     def open(self, name: str) -> Spool:
         """Return the spool of that name, new or with what is already in it."""
@@ -316,7 +325,7 @@ def _read_ack(path: Path) -> int:
 
 
 def _write_ack(path: Path, offset: int) -> bool:
-    new = path.with_suffix(ACK_SUFFIX + ".new")
+    new = path.with_suffix(ACK_SUFFIX + DRAFT_SUFFIX)
     try:
         new.write_text(str(offset))
         new.replace(path)

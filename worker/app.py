@@ -20,7 +20,7 @@ from activities.auditing import AuditWatch
 from activities.watching import Watches
 from contracts.events import EventRequest, EventType
 from contracts.runs import Admission
-from engines.channel import GatewayVariables
+from engines.channel import ChannelState, GatewayVariables
 from engines.docker import check_ceilings
 from engines.http import HttpEngine
 from engines.secrets import SecretStore
@@ -139,6 +139,7 @@ class WorkerApp:
             stack.callback(watching.cancel)
             stack.push_async_callback(polling.stop)
             if self._runs_scripts:
+                ChannelState.discard_drafts(self._settings.state_dir / "channels")
                 polling.start_http([self._http_activities(client).run_http])
                 actions = action_activities(self._settings, self._variables)
                 polling.start_actions([actions.send_message, actions.send_callback])

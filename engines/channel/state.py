@@ -59,12 +59,19 @@ class ChannelState:
                 os.unlink(draft)
             raise
 
+    @staticmethod
+    def discard_drafts(directory: Path) -> None:
+        """Delete what processes left that died while they saved a state.
+
+        Only at a worker's start: what is being saved just now is a draft as well.
+        """
+        for draft in directory.glob(f".*{_SUFFIX}"):
+            draft.unlink(missing_ok=True)
+
     @classmethod
     def load(cls, path: Path) -> "ChannelState":
         """Return what an earlier life of the worker saved; an empty state otherwise."""
         try:
-            for draft in path.parent.glob(f".{path.name}.*{_SUFFIX}"):
-                draft.unlink(missing_ok=True)
             return cls._of(json.loads(path.read_text(encoding="utf-8")))
         except FileNotFoundError:
             return cls()

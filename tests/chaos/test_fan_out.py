@@ -139,8 +139,17 @@ async def deviations(
         found += [f"{name}: {words}" for words in wrong_text(lines, run.script)]
     await fleet.emptied(LEFT_SECONDS)
     if "other" not in plant.workers:
-        await until(lambda: not kept(plant), LEFT_SECONDS, "nothing left of the runs")
+        found += await kept_for(LEFT_SECONDS, plant)
     return found
+
+
+async def kept_for(seconds: float, plant: Plant) -> list[str]:
+    """Return what the worker still holds of runs after a while, sooner if nothing."""
+    try:
+        await until(lambda: not kept(plant), seconds, "")
+    except AssertionError:
+        return [f"kept after {seconds:g} s: {name}" for name in kept(plant)]
+    return []
 
 
 def kept(plant: Plant) -> list[str]:

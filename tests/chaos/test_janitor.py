@@ -85,6 +85,26 @@ async def test_the_janitor_leaves_a_running_script_alone(plant: Plant) -> None:
     await nothing_left(plant)
 
 
+async def test_what_a_killed_worker_was_writing_is_gone_with_the_next(
+    plant: Plant,
+) -> None:
+    run = await plant.begin(Numbered(lines=5, pause=0.02))
+    await check(plant, run)
+    plant.worker.kill()
+    # A file is written under another name first; death can come before it has its own.
+    drafts = [
+        plant.state / "runs" / "k.new",
+        plant.state / "server-runs" / "k.new",
+        plant.state / "channels" / ".k.json.abc.new",
+        plant.state / "spool" / "k.ack.new",
+    ]
+    for draft in drafts:
+        assert draft.parent.is_dir(), f"this shows nothing: there is no {draft.parent}"
+        draft.write_text("{")
+    await plant.worker.start()
+    assert [draft for draft in drafts if draft.exists()] == []
+
+
 async def gone(plant: Plant, keys: list[str], seconds: float) -> None:
     async with asyncio.timeout(seconds + len(keys)):
         while True:

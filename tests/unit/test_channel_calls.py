@@ -430,10 +430,8 @@ async def test_a_broken_state_is_an_empty_one(channels: Channels, text: str) -> 
     file = channels.run().state_file
     file.parent.mkdir(parents=True)
     file.write_text(text)
-    (file.parent / f".{file.name}.abc.new").write_text("left by a killed worker")
     channel = await channels.open(token="")
     assert channel.state == ChannelState()
-    assert [entry.name for entry in file.parent.iterdir()] == [file.name]
     async with channels.client() as http:
         assert (await http.get("/executions/x1/input")).status_code == 401
 

@@ -79,6 +79,21 @@ def test_a_spool_is_not_emptied_when_its_position_cannot_be_noted(
     assert (spool.size > MIB, spool.epoch) == (True, 0)
 
 
+def test_what_a_killed_process_was_writing_is_gone_with_the_next(
+    tmp_path: Path,
+) -> None:
+    spool = SpoolDirectory(tmp_path).open("run")
+    spool.append(b"one")
+    spool.ack(spool.size)
+    before = {file.name for file in tmp_path.iterdir()}
+    # It died while it noted a position, and between a spool and its position.
+    (tmp_path / ("run" + ACK_SUFFIX + ".new")).write_text("")
+    (tmp_path / ("removed" + ACK_SUFFIX)).write_text("7")
+    again = SpoolDirectory(tmp_path)
+    assert {file.name for file in tmp_path.iterdir()} == before
+    assert again.spools["run"].settled
+
+
 def test_a_position_that_cannot_be_read_sends_all_again(tmp_path: Path) -> None:
     spool = SpoolDirectory(tmp_path).open("run")
     spool.append(b"one")
