@@ -4,9 +4,11 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 import uvicorn
-from fastapi import FastAPI
-from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from worker.metrics import WorkerMetrics
 
@@ -15,7 +17,7 @@ Problems = Callable[[], dict[str, str]]
 
 def health_app(
     problems: Problems, metrics: WorkerMetrics, warnings: Problems = dict
-) -> FastAPI:
+) -> Starlette:
     """Return the app.
 
     Args:
@@ -23,34 +25,35 @@ def health_app(
         metrics: What `/metrics` shows.
         warnings: Returns what does not work and keeps no run from being taken.
     """
-    app = FastAPI(title="Cronium worker", docs_url=None, redoc_url=None)
 
-    @app.get("/live")
-    async def live() -> dict[str, str]:
-        return {"status": "ok"}
+    async def live(_: Request) -> Response:
+        return JSONResponse({"status": "ok"})
 
-    async def ready() -> JSONResponse:
+    async def ready(_: Request) -> Response:
         found, warned = problems(), warnings()
         status = "not ready" if found else "degraded" if warned else "ok"
         body = {"status": status, "problems": found, "warnings": warned}
         return JSONResponse(body, 503 if found else 200)
 
-    app.get("/ready")(ready)
-    app.get("/health")(ready)
-
-    @app.get("/metrics")
-    async def scrape() -> Response:
+    async def scrape(_: Request) -> Response:
         return Response(
             generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST
         )
 
-    return app
+    return Starlette(
+        routes=[
+            Route("/live", live),
+            Route("/ready", ready),
+            Route("/health", ready),
+            Route("/metrics", scrape),
+        ]
+    )
 
 
 class HealthServer(uvicorn.Server):
     """A uvicorn server that leaves the signals to the worker."""
 
-    def __init__(self, app: FastAPI, host: str, port: int) -> None:
+    def __init__(self, app: Starlette, host: str, port: int) -> None:
         super().__init__(
             uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False)
         )

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import fcntl
+import gc
 import logging
 import os
 import signal
@@ -44,6 +45,9 @@ def run_worker(settings: Settings) -> int:
         0 after a clean drain, 1 when it could not start or had to give up.
     """
     configure(settings.log_format, settings.log_level)
+    # What is loaded by now stays. To search it for garbage would hold up everything in
+    # the process for a tenth of a second and more, each time.
+    gc.freeze()
     try:
         write_audit(settings.audit.log)
         asyncio.run(_serve(settings, begin_runtime()))

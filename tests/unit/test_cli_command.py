@@ -2,10 +2,13 @@
 
 import io
 import re
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import typer
 from rich.console import Console
 from temporalio.exceptions import ApplicationError
 
@@ -23,7 +26,7 @@ from cli.execution import ExecutionFailed, LeftRunning, refusal
 from cli.executions import _ago, _short
 from cli.logs import LeftUnread
 from cli.lookup import unknown
-from cli.main import run_command
+from cli.main import COMMANDS, GROUPS, build, run_command
 from cli.outcome import print_result
 from cli.run import new_execution_id
 from cli.stack import Stack
@@ -102,6 +105,35 @@ def test_every_command_explains_itself(
     assert "Usage: cronium" in printed
     if command and command[0] not in ("demo", "down", "doctor"):
         assert "Examples:" in printed
+
+
+@pytest.mark.parametrize(
+    "name", [name for panel in (*COMMANDS.values(), *GROUPS.values()) for name in panel]
+)
+def test_a_command_is_the_same_whether_it_is_loaded_alone_or_with_the_others(
+    name: str,
+) -> None:
+    alone, among = (typer.main.get_command(build(only)) for only in (name, ""))
+    context = typer.Context(alone)
+    assert isinstance(alone, typer.core.TyperGroup)
+    assert isinstance(among, typer.core.TyperGroup)
+    assert list(alone.commands) == [name]
+    assert alone.commands[name].get_help(context) == among.commands[name].get_help(
+        context
+    )
+
+
+def test_a_command_loads_nothing_of_the_others() -> None:
+    code = (
+        "import sys; from cli.main import run_command; run_command(['status', '-h']); "
+        "sys.exit(', '.join({'cli.migrate', 'cli.schedule', 'worker.app'} "
+        "& set(sys.modules)) or 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Usage: cronium status" in done.stdout
 
 
 @pytest.mark.parametrize(
