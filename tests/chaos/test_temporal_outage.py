@@ -25,7 +25,9 @@ async def test_runs_outlive_a_dead_temporal(plant: Plant) -> None:
 
 
 async def test_a_short_outage_of_temporal_is_not_noticed(plant: Plant) -> None:
-    run = await plant.begin(Numbered(lines=100, pause=0.05, code=3))
+    # Longer than all the outages take, on a slow machine as well.
+    lines = int(length(200, 800))
+    run = await plant.begin(Numbered(lines=lines, pause=0.05, code=3))
     for _ in rounds(2, 6):
         await plant.running(run)
         plant.temporal.kill()
