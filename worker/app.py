@@ -148,12 +148,13 @@ class WorkerApp:
             # Once more, so that it comes before what the activities work with.
             stack.push_async_callback(polling.stop)
             stack.callback(self._drain)
-            # Nothing new is polled before the host is proved: a run that this host
-            # may not take stays in the queue for one that may.
+            if self._runs_workflows:
+                # What an earlier process left goes on only when workflows do.
+                polling.start_workflows(await self._execution_activities(client))
+            # No script is polled before the host is proved: a run that this host may
+            # not take stays in the queue for one that may.
             if self._host is not None and not await _unless(stop, self._proved):
                 return
-            if self._runs_workflows:
-                polling.start_workflows(await self._execution_activities(client))
             if self._host is not None:
                 polling.start_scripts([self._host.activities.run_container])
             logger.info("worker %s is ready (%s)", self._host_id, self._settings.role)

@@ -20,16 +20,11 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from contracts import names
-    from contracts.encryption_errors import EncryptionKeyMissing
     from contracts.errors import (
-        EngineUnavailable,
         ErrorInfo,
         HostLost,
-        HostNotReady,
-        LogStorageFull,
         SandboxInterrupted,
         ScriptNotStarted,
-        SecretsUnavailable,
     )
     from contracts.events import EventRequest
     from contracts.results import LogCounts, Status
@@ -40,7 +35,7 @@ with workflow.unsafe.imports_passed_through():
         RunOutcome,
         RunRequest,
     )
-    from contracts.server_errors import ENGINE_AWAY_TYPES, UNREACHABLE_TYPES
+    from contracts.server_errors import UNREACHABLE_TYPES
     from contracts.servers import UNREACHABLE_SECONDS, ServerSpec
     from workflows.endings import (
         Ended,
@@ -54,27 +49,15 @@ with workflow.unsafe.imports_passed_through():
         understand,
     )
     from workflows.pacing import Pacer, history_is_full
+    from workflows.patience import is_final, longest_wait, worth_resuming
     from workflows.priorities import priority_of
     from workflows.routes import Resume, route_of
 
 ONE_ATTEMPT = RetryPolicy(maximum_attempts=1)
-# Trouble of the engine before the script began is tried again on any host: after 1, 2,
-# 4, 8 … s, at most 30 s apart, so for about four minutes in all.
-ENGINE_TRIES = 11
-MAX_ENGINE_WAIT = 30.0
-# A daemon comes back and a disk is freed; a registry that refuses mostly goes on to.
-OTHER_ENGINE_TRIES = 3
-PATIENT_TYPES = frozenset({EngineUnavailable().type, SecretsUnavailable().type})
-# Nothing is wrong with the run: it waits until an operator has brought the key.
-KEY_MISSING = EncryptionKeyMissing().type
-# One host among several refuses: the next that takes it may be another, so it is asked
-# for again soon, for about four minutes as well.
-ELSEWHERE_TYPES = frozenset({HostNotReady().type, LogStorageFull().type})
-ELSEWHERE_WAIT = 3.0
-ELSEWHERE_TRIES = 80
 # Somebody who cancels waits in front of a terminal.
 CANCEL_WINDOW = 30.0
 RESUME_WAIT = 2.0
+SPARE_WINDOWS = 3
 # For draining the log and for stopping what does not want to stop.
 CLEANUP_SECONDS = 120.0
 
@@ -117,6 +100,7 @@ class Attempt:
         self._admission = admission
         self._waiting = waiting
         self._resumes = 0
+        self._spare_windows = SPARE_WINDOWS
         self._away_since: datetime | None = None
         self._logs = LogCounts()
 
@@ -142,7 +126,7 @@ class Attempt:
     def _gives_up(self, error: ErrorInfo, troubles: int) -> bool:
         if error.retryable and self._waits_for_server(error) and not history_is_full():
             return False
-        return _is_final(error, troubles)
+        return is_final(error, troubles)
 
     def _waits_for_server(self, error: ErrorInfo) -> bool:
         """Whether a server that cannot be reached has time left to come back.
@@ -244,11 +228,22 @@ class Attempt:
                 continue
             if isinstance(ended, RunOutcome):
                 return self._give_up(lost)
-            if not _worth_resuming(ended.error):
+            if not worth_resuming(ended.error):
                 return self._after_refusal(lost, ended.error)
             if self._window(began, cancel) <= 0:
-                return self._give_up(lost)
+                if cancel or ended.error is not None or not self._once_more():
+                    return self._give_up(lost)
+                began = workflow.now()
             await self._breathe()
+
+    def _once_more(self) -> bool:
+        """Whether to wait anew for a host that took the run up and was gone again.
+
+        It had come back; the window went by while nobody ran this workflow. But not
+        for ever: what takes the worker down may be the run.
+        """
+        self._spare_windows -= 1
+        return self._spare_windows >= 0 and workflow.patched("host-was-back")
 
     async def _execute(
         self,
@@ -353,7 +348,7 @@ class Attempt:
             self._waiting(error, None)
         try:
             await workflow.sleep(
-                min(_longest_wait(error), 2.0 ** min(troubles - 1, 10)),
+                min(longest_wait(error), 2.0 ** min(troubles - 1, 10)),
                 summary=f"engine trouble: {error.type if error else 'worker'}",
             )
         except asyncio.CancelledError:
@@ -368,27 +363,6 @@ class Attempt:
 
     def _with_logs(self, outcome: RunOutcome) -> RunOutcome:
         return outcome.model_copy(update={"logs": total(self._logs, outcome.logs)})
-
-
-def _is_final(error: ErrorInfo, troubles: int) -> bool:
-    patience = OTHER_ENGINE_TRIES
-    if error.type == KEY_MISSING:
-        return history_is_full()
-    if error.type in ELSEWHERE_TYPES:
-        patience = ELSEWHERE_TRIES
-    elif error.type in PATIENT_TYPES:
-        patience = ENGINE_TRIES
-    return not error.retryable or troubles >= patience or history_is_full()
-
-
-def _longest_wait(error: ErrorInfo | None) -> float:
-    elsewhere = error is not None and error.type in ELSEWHERE_TYPES
-    return ELSEWHERE_WAIT if elsewhere else MAX_ENGINE_WAIT
-
-
-def _worth_resuming(error: ErrorInfo | None) -> bool:
-    """Whether the host had a passing trouble; None is a death without a heartbeat."""
-    return error is None or error.type in {*ENGINE_AWAY_TYPES, KEY_MISSING}
 
 
 def _no_free_slot(waited: float) -> ErrorInfo:

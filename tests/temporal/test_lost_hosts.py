@@ -123,6 +123,25 @@ async def test_an_engine_that_stays_away_after_the_start_means_lost(
     assert (result.status, len(script.runs)) == ("LOST", 1)
 
 
+async def test_a_host_that_was_back_and_died_again_is_waited_for_anew(
+    server: Scripted,
+) -> None:
+    # Each death is noticed only when the window is over: it is that short here, and
+    # with a worker for everything it is over when no worker ran the workflow meanwhile.
+    script = Script(run=[vanishes], resume=[dies_before_the_claim, SUCCEEDS])
+    result, _ = await server.play(script)
+    assert (result.status, len(script.runs), len(script.resumes)) == ("SUCCESS", 1, 2)
+
+
+async def test_a_run_that_takes_its_host_down_each_time_is_lost_in_the_end(
+    server: Scripted,
+) -> None:
+    script = Script(run=[vanishes], resume=[dies_before_the_claim] * 50)
+    result, _ = await server.play(script)
+    assert (result.status, len(script.runs)) == ("LOST", 1)
+    assert 4 <= len(script.resumes) < 10
+
+
 @pytest.mark.parametrize("error", [EngineUnavailable(), LogStorageFull()])
 async def test_trouble_before_the_start_is_tried_again(
     error: EngineUnavailable, server: Scripted

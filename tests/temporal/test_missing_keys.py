@@ -19,7 +19,7 @@ from tests.temporal.scripted import (
     vanishes,
 )
 from tests.temporal.test_actions import callback
-from workflows.attempt import OTHER_ENGINE_TRIES
+from workflows.patience import OTHER_ENGINE_TRIES
 
 
 async def cannot_read(what: Any) -> Any:
