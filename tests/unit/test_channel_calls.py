@@ -547,23 +547,22 @@ async def test_no_call_is_made_again_when_the_gateway_does_not_know_it_any_more(
     assert late > 0
 
 
-async def test_a_call_takes_less_than_2_ms(channels: Channels) -> None:
+async def test_a_call_costs_little_more_than_its_request(channels: Channels) -> None:
     await channels.open(limits=ChannelLimits(calls_per_minute=100_000))
-    times: dict[str, list[float]] = {"variables/A": [], "output": []}
+    acts: dict[str, tuple[str, str, Any, int]] = {
+        "nothing": ("GET", "nothing", None, 404),
+        "variable": ("GET", "variables/A", None, 200),
+        "output": ("POST", "output", {"data": {"n": 1}}, 200),
+    }
+    times: dict[str, list[float]] = {name: [] for name in acts}
     async with channels.client() as http:
         await http.put("/executions/x1/variables/A", json={"value": 1})
         for _ in range(200):
-            for path, taken in times.items():
+            for name, (method, path, body, status) in acts.items():
                 begin = time.perf_counter()
-                if path == "output":
-                    answer = await http.post(
-                        f"/executions/x1/{path}", json={"data": {"n": 1}}
-                    )
-                else:
-                    answer = await http.get(f"/executions/x1/{path}")
-                taken.append(time.perf_counter() - begin)
-                assert answer.status_code == 200
-    medians = {path: sorted(taken)[100] * 1000 for path, taken in times.items()}
-    print({path: f"{median:.2f} ms" for path, median in medians.items()})
-    # The client's own time is in it; a busy machine needs some room.
-    assert max(medians.values()) < 10
+                answer = await http.request(method, f"/executions/x1/{path}", json=body)
+                times[name].append(time.perf_counter() - begin)
+                assert answer.status_code == status
+    medians = {name: sorted(taken)[100] * 1000 for name, taken in times.items()}
+    print({name: f"{median:.2f} ms" for name, median in medians.items()})
+    assert max(medians.values()) < 4 * medians["nothing"]
