@@ -4,6 +4,8 @@ BIN := .venv/bin
 LOCK_FLAGS := --generate-hashes --allow-unsafe --no-strip-extras --extra dev --extra docs \
   --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 DURATION ?= 10m
+# Folder by folder: what the tests of one share runs while they do, and no longer.
+SPREAD := -n 2 --dist loadfile --no-loadscope-reorder
 # Tests of the chaos suite mostly wait: more of them than cores run side by side.
 CHAOS_WORKERS ?= 4
 COVERED := contracts/*,workflows/*,logstream/*,engines/docker/*
@@ -27,7 +29,7 @@ test-setup: ## Prepare this checkout for the tests as well
 	@$(PYTHON) scripts/setup.py --tests
 
 test: test-setup ## Run all tests but those of the deployment
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/deploy tests
+	@$(BIN)/python -m pytest $(SPREAD) --ignore tests/deploy tests
 
 deploy-test: test-setup ## Build the image and try the compose file, the guard and clusters
 	@$(BIN)/python -m pytest tests/deploy
@@ -50,7 +52,7 @@ fmt: ## Put the code into shape
 	$(BIN)/ruff format .
 
 coverage: test-setup ## Run all tests and hold the core to 90 % coverage
-	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/deploy --cov --cov-report=term tests
+	$(BIN)/python -m pytest $(SPREAD) --ignore tests/deploy --cov --cov-report=term tests
 	$(BIN)/coverage report --include='$(COVERED)' --fail-under=90
 
 bench: setup ## Measure

@@ -76,7 +76,7 @@ def length(short: float, long: float) -> float:
     return long if LONG else short
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def standing(
     docker_client: docker.APIClient, temporal_binary: str, tmp_path_factory: Any
 ) -> AsyncIterator[Plant]:

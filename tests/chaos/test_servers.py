@@ -28,7 +28,7 @@ from tests.ssh.test_connections import Hanging, listener
 
 SERVERS = 4
 CUT_SECONDS = length(8, 60)
-HEALTHY = 490 if LONG else 60
+HEALTHY = 490 if LONG else 30
 # After so long without a server its run is handed back, and after as long again LOST.
 OUTAGE = 3.0
 # A server that vanishes under a connection is noticed by three missing keepalives.
@@ -211,7 +211,7 @@ esac
 async def test_servers_that_hang_in_ten_ways_hold_up_nobody_else(
     plant: Plant, fleet: Fleet
 ) -> None:
-    """490 healthy ones (60 by default) end as soon as without the ten."""
+    """490 healthy ones (30 by default) end as soon as without the ten."""
     (plant.directory.parent / "keys" / "SSH_PASSWORD").write_text("no matter")
     ground = fleet.servers[0].ground
     hole, mute, dying = [await asyncio.to_thread(ground.server) for _ in range(3)]

@@ -89,7 +89,7 @@ async def ready(plant: Plant) -> None:
 async def test_each_run_lands_on_a_host_with_a_free_slot(hosts: Hosts) -> None:
     await ready(hosts)
     runs = [await hosts.begin(SHORT) for _ in range(6)]
-    long = [await hosts.begin(Numbered(lines=30, pause=0.2)) for _ in range(2)]
+    long = [await hosts.begin(Numbered(lines=75, pause=0.2)) for _ in range(2)]
 
     results = [await hosts.result(run) for run in [*runs, *long]]
 

@@ -41,12 +41,12 @@ class Ran:
 RunScript = Callable[..., Awaitable[Ran]]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def instance() -> str:
     return new_instance()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def engine(
     docker_client: docker.APIClient, instance: str, tmp_path_factory: Any
 ) -> AsyncIterator[DockerEngine]:
@@ -80,7 +80,7 @@ def spec_of(script: str, **changes: Any) -> SandboxSpec:
     return SandboxSpec(**fields)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def run_script(engine: DockerEngine) -> RunScript:
     async def run(script: str, seconds: float = 60, **changes: Any) -> Ran:
         spec = spec_of(script, **changes)

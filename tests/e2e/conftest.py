@@ -33,7 +33,7 @@ def environment(state: Path) -> dict[str, str]:
     }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def state(
     docker_client: docker.APIClient, temporal_binary: str, tmp_path_factory: Any
 ) -> Iterator[Path]:
@@ -57,7 +57,7 @@ def state(
         remove_remains(environment(directory)["CRONIUM_INSTANCE"])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cronium(state: Path) -> Cronium:
     """Runs the command to its end."""
 

@@ -225,14 +225,14 @@ async def gateway(start: Start) -> Gateway:
     return await start()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def postgres() -> Iterator[Postgres]:
     """A PostgreSQL server for all tests that want one."""
     with running_postgres() as server:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def temporal(temporal_binary: str) -> AsyncIterator[str]:
     """Address of a Temporal server; nothing polls it."""
     async with await WorkflowEnvironment.start_local(

@@ -56,14 +56,14 @@ class Ran:
     sandbox: SshSandbox
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def ground(docker_client: docker.APIClient) -> Iterator[Ground]:
     made = Ground(docker_client)
     yield made
     made.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(ground: Ground) -> Server:
     """A healthy server that tests share; they must leave it as it was."""
     return ground.server()

@@ -24,7 +24,7 @@ while :; do sleep 0.1; done
 """
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def stack(
     docker_client: docker.APIClient, temporal_binary: str, tmp_path_factory: Any
 ) -> AsyncIterator[Stack]:
@@ -33,7 +33,7 @@ async def stack(
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def servers(ground: Ground) -> list[Server]:
     return [ground.server() for _ in range(3)]
 

@@ -12,7 +12,7 @@ from tests.temporal.scripted import Scripted, scripted_server
 from worker.temporal import data_converter
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def stack(
     docker_client: docker.APIClient, temporal_binary: str, tmp_path_factory: Any
 ) -> AsyncIterator[Stack]:
@@ -21,14 +21,14 @@ async def stack(
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def server(temporal_binary: str) -> AsyncIterator[Scripted]:
     """A Temporal server for hosts that do as a test says."""
     async with scripted_server(temporal_binary) as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def skipping(temporal_binary: str) -> AsyncIterator[WorkflowEnvironment]:
     """A server whose clock runs ahead: while everybody waits, or when it is told to."""
     async with await WorkflowEnvironment.start_time_skipping_v2(
@@ -42,7 +42,7 @@ async def skipping(temporal_binary: str) -> AsyncIterator[WorkflowEnvironment]:
         yield environment
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def quick(skipping: WorkflowEnvironment) -> Scripted:
     """Hosts that do as a test says, on the server whose clock runs ahead."""
     return Scripted(skipping.client, "quick")

@@ -41,9 +41,9 @@ class Whole:
     [
         ("python3 -c 'print(\"\\n\" * 999_999)'", 0),
         ("head -c 200M /dev/zero | tr '\\0' x", 0),
-        ("timeout 10 yes", 124),
+        ("yes | head -n 200000", 0),
     ],
-    ids=["a million empty lines", "200 MB without newline", "yes for 10 s"],
+    ids=["a million empty lines", "200 MB without newline", "yes as fast as it can"],
 )
 async def test_a_flood_neither_fails_the_run_nor_fills_the_worker(
     script: str, code: int, stack: Stack

@@ -21,33 +21,34 @@ TURN_SECONDS = 0.05
 
 
 @activity.defn
-async def script() -> None:
-    """Shows that it is alive for a second, as scripts do from their first moment."""
+async def script() -> int:
+    """Shows that it is alive for a second, as scripts do; returns its attempt."""
     for _ in range(10):
         activity.heartbeat()
         await asyncio.sleep(0.1)
+    return activity.info().attempt
 
 
 @workflow.defn
 class Fan:
-    """Starts all at once, each one time alone."""
+    """Starts all at once, and those that missed their time again."""
 
     @workflow.run
     async def run(self, queue: str) -> int:
-        """Return how many came to an end."""
-        await asyncio.gather(
+        """Return how many times they were begun altogether."""
+        tries = await asyncio.gather(
             *(
                 workflow.execute_activity(
                     script,
                     task_queue=queue,
                     start_to_close_timeout=timedelta(seconds=60),
                     heartbeat_timeout=MISSED,
-                    retry_policy=RetryPolicy(maximum_attempts=1),
+                    retry_policy=RetryPolicy(maximum_attempts=5),
                 )
                 for _ in range(ACTIVITIES)
             )
         )
-        return ACTIVITIES
+        return sum(tries)
 
 
 async def busy() -> None:
@@ -78,9 +79,11 @@ async def test_a_busy_worker_takes_only_what_it_begins_in_time(
     async with plans, scripts:
         working = asyncio.ensure_future(busy())
         try:
-            ended = await server.client.execute_workflow(
+            tries = await server.client.execute_workflow(
                 Fan.run, f"{queue}-scripts", id=queue, task_queue=queue
             )
         finally:
             working.cancel()
-    assert ended == ACTIVITIES
+    # A machine that stands still for two seconds makes a few of them late; without the
+    # measure each one is.
+    assert tries < ACTIVITIES * 1.25

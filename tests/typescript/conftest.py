@@ -78,7 +78,7 @@ def build_once(stamp: Path, digest: str, build: Callable[[], object]) -> None:
             stamp.write_text(digest)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def client() -> Path:
     """The client's directory, with a fresh build in `dist`."""
     if not (CLIENT / "node_modules").exists():
@@ -109,7 +109,7 @@ def running(
         docker_client.remove_network(network["Id"])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def state(
     docker_client: docker.APIClient, temporal_binary: str, tmp_path_factory: Any
 ) -> Iterator[Path]:
@@ -119,7 +119,7 @@ def state(
         yield directory
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def encrypted_state(
     docker_client: docker.APIClient, temporal_binary: str, tmp_path_factory: Any
 ) -> Iterator[Path]:

@@ -38,7 +38,7 @@ BUILD_SECONDS = 400
 pytestmark = pytest.mark.timeout(600)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def built(client: Path) -> Path:
     """The app, built from the sources as they are."""
     if not (APP / "node_modules").exists():
@@ -56,7 +56,7 @@ def built(client: Path) -> Path:
     return APP
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def servers(docker_client: docker.APIClient, state: Path) -> Iterator[Path]:
     """A file with two servers, whose key the worker has as a secret."""
     with contextlib.closing(Ground(docker_client)) as ground:
@@ -79,7 +79,7 @@ def servers(docker_client: docker.APIClient, state: Path) -> Iterator[Path]:
         yield file
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def app(built: Path, state: Path, servers: Path) -> Iterator[str]:
     """The address of the app, started as its users start it."""
     port = pick_port()
